@@ -1,0 +1,426 @@
+//! The TOML as types: one struct a table, one field a key, in the operator's words.
+//!
+//! Nothing here has been judged: a plan may name an issuer that does not exist, a path may be no path. What a
+//! value *means* is decided once, in [`crate::snapshot`], which takes these structs apart completely. Scalars that
+//! the judge may refuse are [`Located`], so its errors point at the line that the operator wrote.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::place::Located;
+
+/// Everything the operator wrote: the main file and all that it includes.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// `[server]`
+    pub server: Server,
+    /// `[[listener]]`
+    pub listeners: Vec<Listener>,
+    /// `[metrics]`; absent: no metrics listener.
+    pub metrics: Option<Metrics>,
+    /// `[access_log]`; absent: no access log.
+    pub access_log: Option<AccessLog>,
+    /// `[[issuer]]`
+    pub issuers: Vec<Issuer>,
+    /// `[[upstream]]`
+    pub upstreams: Vec<Upstream>,
+    /// `[[api]]`
+    pub apis: Vec<Api>,
+    /// `[[application]]`
+    pub applications: Vec<Application>,
+    /// `[[subscription]]`
+    pub subscriptions: Vec<Subscription>,
+    /// Every file that was read, the main file first: what a watcher must watch.
+    pub files: Vec<PathBuf>,
+}
+
+/// `[server]`: the process and the HTTP that it accepts.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// `threads`: proxy workers, 1..=1024; `None`: one per core.
+    pub threads: Option<Located<usize>>,
+    /// `grace_period`: how long requests in flight may take to finish on SIGTERM. Default 10 s, at most 1 h.
+    pub grace_period: Duration,
+    /// `request_id_header`: read from trusted proxies, set towards upstreams and callers. Default `X-Request-Id`.
+    pub request_id_header: Option<Located<String>>,
+    /// `trusted_proxies`: networks whose `X-Forwarded-*` are believed. Default none.
+    pub trusted_proxies: Vec<Located<String>>,
+    /// `verbose_errors`: tell callers the precise reason of a refusal. Default false.
+    pub verbose_errors: bool,
+    /// `header_bytes_max`: all request header fields together, 1024..=1 MiB. Default 32 KiB.
+    pub header_bytes_max: usize,
+    /// `headers_max`: number of request header fields, 1..=256. Default 100.
+    pub headers_max: usize,
+    /// `target_bytes_max`: path and query, 256..=64 KiB. Default 8 KiB.
+    pub target_bytes_max: usize,
+    /// `body_bytes_max`: a request body, in bytes; an API may set its own. Default 64 MiB.
+    pub body_bytes_max: u64,
+    /// `idle_timeout`: how long a kept-alive connection may wait for its next request, 1 s..=1 h. Default 60 s.
+    pub idle_timeout: Duration,
+    /// `read_timeout`: the longest pause between two reads from a caller, 1 s..=1 h. Default 30 s.
+    pub read_timeout: Duration,
+    /// `write_timeout`: the longest a caller may refuse to take bytes, 1 s..=1 h. Default 30 s.
+    pub write_timeout: Duration,
+    /// `upstream_connections_idle_max`: pooled idle upstream connections per worker, 1..=65536. Default 512.
+    pub upstream_connections_idle_max: usize,
+    /// `duplicate_slashes`: what `//` in a path means. Default refuse.
+    pub duplicate_slashes: DuplicateSlashes,
+    /// `path_parameters`: what `;x=y` in a path segment means. Default refuse.
+    pub path_parameters: PathParameters,
+}
+
+/// What `//` in a path means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DuplicateSlashes {
+    /// `"refuse"`: 400.
+    #[default]
+    Refuse,
+    /// `"merge"`: routed and forwarded as one slash.
+    Merge,
+}
+
+/// What `;x=y` in a path segment means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PathParameters {
+    /// `"refuse"`: 400.
+    #[default]
+    Refuse,
+    /// `"strip"`: routed and forwarded without them.
+    Strip,
+}
+
+/// `[[listener]]`: where callers connect.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    /// `address`, required: `ip:port`.
+    pub address: Located<SocketAddr>,
+}
+
+/// `[metrics]`: where Prometheus and probes connect.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    /// `address`, required: `ip:port`.
+    pub address: Located<SocketAddr>,
+}
+
+/// `[access_log]`: one JSON line a request.
+#[derive(Debug, Clone)]
+pub struct AccessLog {
+    /// `path`, required: a file, or `-` for standard output.
+    pub path: Located<String>,
+    /// `claims`: names of local claims that go into the log line. Default none.
+    pub claims: Vec<Located<String>>,
+}
+
+/// `[[issuer]]`: an authority whose tokens plans may accept.
+#[derive(Debug, Clone)]
+pub struct Issuer {
+    /// `name`, required: exactly the token's `iss`.
+    pub name: Located<String>,
+    /// `algorithms`, required, not empty: there is no default set.
+    pub algorithms: Located<Vec<Located<String>>>,
+    /// `audiences`: a list, or `"danger-accept-any"`.
+    pub audiences: Option<Located<Audiences>>,
+    /// `audience_optional`: a token without `aud` is accepted. Default false.
+    pub audience_optional: bool,
+    /// `jwks`: where the key set is.
+    pub jwks: Option<Located<Jwks>>,
+    /// `keys`: public keys by key id, `{ "kid" = { file = "key.pem" } }`.
+    pub keys: Vec<IssuerKey>,
+    /// `leeway` for `exp`, `nbf`, `iat`: 0..=300 s. Default 30 s.
+    pub leeway: Duration,
+    /// `max_lifetime`: the longest `exp - iat` accepted, at least 1 s. Default none.
+    pub max_lifetime: Option<Duration>,
+    /// `required_claims`. Default `sub`, `iat`, `exp`, `iss` (`None`).
+    pub required_claims: Option<Vec<Located<String>>>,
+    /// `scopes_claim`. Default `scope`, else `scp` (`None`).
+    pub scopes_claim: Option<Located<String>>,
+    /// `client_id_claims`, the first present decides. Default `azp`, `client_id`, `consumerKey` (`None`).
+    pub client_id_claims: Option<Vec<Located<String>>>,
+    /// `token_types`: accepted `typ` values. Default `JWT`, `at+jwt`; an absent `typ` is accepted (`None`).
+    pub token_types: Option<Vec<Located<String>>>,
+    /// `[[issuer.claim_mapping]]`
+    pub claim_mappings: Vec<ClaimMapping>,
+}
+
+/// The audiences that an issuer or plan accepts.
+#[derive(Debug, Clone)]
+pub enum Audiences {
+    /// `"danger-accept-any"`
+    DangerAcceptAny,
+    /// A list, not empty.
+    AnyOf(Vec<Located<String>>),
+}
+
+/// `issuer.jwks`: exactly one of `url` and `file`.
+#[derive(Debug, Clone)]
+pub struct Jwks {
+    /// `url`: `https:`, or `http:` to a loopback address.
+    pub url: Option<Located<String>>,
+    /// `file`: relative to the file that names it; already resolved against it here.
+    pub file: Option<Located<PathBuf>>,
+    /// `refresh_interval`: 1 s..=24 h. Default 5 min.
+    pub refresh_interval: Duration,
+    /// `cooldown`: the least time between two fetches, 1 s..=1 h. Default 10 s.
+    pub cooldown: Duration,
+    /// `stale_after`: how long the last good keys serve when refreshes fail, at least `refresh_interval`,
+    /// at most 30 days. Default 24 h.
+    pub stale_after: Duration,
+    /// `danger_allow_http`: plain HTTP to hosts other than loopback. Default false.
+    pub danger_allow_http: bool,
+}
+
+/// One entry of `issuer.keys`.
+#[derive(Debug, Clone)]
+pub struct IssuerKey {
+    /// The table's key: the `kid`.
+    pub kid: Located<String>,
+    /// `file`, required: PEM; already resolved against the file that names it.
+    pub file: Located<PathBuf>,
+}
+
+/// `[[issuer.claim_mapping]]`
+#[derive(Debug, Clone)]
+pub struct ClaimMapping {
+    /// `remote_claim`, required: the issuer's name for it.
+    pub remote_claim: Located<String>,
+    /// `local_claim`, required: ours.
+    pub local_claim: Located<String>,
+}
+
+/// `[[upstream]]`: a named group of peers.
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    /// `name`, required.
+    pub name: Located<String>,
+    /// `peers`, required, not empty: `"ip:port"` or `{ address = "ip:port", weight = 2 }`.
+    pub peers: Located<Vec<Peer>>,
+    /// `balance`. Default round robin.
+    pub balance: Balance,
+    /// `connect_timeout`: 1 ms..=1 min. Default 1 s.
+    pub connect_timeout: Duration,
+    /// `read_timeout`: the longest pause between two reads, 1 ms..=1 h. Default 30 s.
+    pub read_timeout: Duration,
+    /// `write_timeout`: the longest a write may block, 1 ms..=1 h. Default 30 s.
+    pub write_timeout: Duration,
+    /// `idle_timeout`: how long a pooled connection is kept, 1 s..=1 h. Default 60 s.
+    pub idle_timeout: Duration,
+    /// `retries`: further peers tried when a connection cannot be made, 0..=10. Default 1.
+    pub retries: usize,
+}
+
+/// One peer of an upstream.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// `address`, required: `ip:port`.
+    pub address: Located<SocketAddr>,
+    /// `weight`: 1..=1000. Default 1.
+    pub weight: u32,
+}
+
+/// How an upstream's peers take turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Balance {
+    /// `"round_robin"`, by weight.
+    #[default]
+    RoundRobin,
+}
+
+/// `[[api]]`: what is published.
+#[derive(Debug, Clone)]
+pub struct Api {
+    /// `name`, required.
+    pub name: Located<String>,
+    /// `version`: for people. Default none.
+    pub version: Option<Located<String>>,
+    /// `hosts`: exact names or `*.example.com`. Default every host.
+    pub hosts: Vec<Located<String>>,
+    /// `context_path`, required: matched at segment borders.
+    pub context_path: Located<String>,
+    /// `strip_context_path`. Default false.
+    pub strip_context_path: bool,
+    /// `upstream`, required: its name.
+    pub upstream: Located<String>,
+    /// `claim_headers`: header name to local claim, in the order written.
+    pub claim_headers: Vec<(Located<String>, Located<String>)>,
+    /// `claim_header_separator`: between the members of an array. Default `,`.
+    pub claim_header_separator: Option<Located<String>>,
+    /// `claim_header_encoding`: what happens to bytes that a header cannot carry. Default percent.
+    pub claim_header_encoding: HeaderEncoding,
+    /// `forward_credential`: leave `Authorization` in the request to the upstream. Default false.
+    pub forward_credential: bool,
+    /// `body_bytes_max`: for this API. Default the server's.
+    pub body_bytes_max: Option<u64>,
+    /// `[[api.plan]]`
+    pub plans: Vec<Plan>,
+    /// `[[api.route]]`; none: everything under the context path goes to the plans.
+    pub routes: Vec<Route>,
+}
+
+/// What happens to claim bytes that a header field cannot carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HeaderEncoding {
+    /// `"percent"`: they are percent-encoded, and so is `%`.
+    #[default]
+    Percent,
+    /// `"refuse"`: the request is refused.
+    Refuse,
+}
+
+/// `[[api.plan]]`: the terms under which the API may be called.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// `name`, required.
+    pub name: Located<String>,
+    /// `security`, required.
+    pub security: Located<Security>,
+    /// `issuers`: names; required for `jwt`.
+    pub issuers: Vec<Located<String>>,
+    /// `audiences`: for this plan, besides the issuer's.
+    pub audiences: Option<Located<Audiences>>,
+    /// `stage`. Default published.
+    pub stage: Located<Stage>,
+    /// `validation`: how subscriptions come to life. Default auto.
+    pub validation: Validation,
+    /// `subscription_validation`: callers need a subscription. Default true.
+    pub subscription_validation: Option<Located<bool>>,
+}
+
+/// The kind of credential that a plan asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Security {
+    /// `"jwt"`
+    Jwt,
+    /// `"keyless"`
+    Keyless,
+}
+
+/// Where a plan is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stage {
+    /// `"staging"`: invisible, unusable.
+    Staging,
+    /// `"published"`
+    #[default]
+    Published,
+    /// `"deprecated"`: existing subscriptions work.
+    Deprecated,
+    /// `"closed"`: all its subscriptions are closed.
+    Closed,
+}
+
+/// How subscriptions to a plan come to life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Validation {
+    /// `"auto"`: accepted.
+    #[default]
+    Auto,
+    /// `"manual"`: pending, until `status` says otherwise.
+    Manual,
+}
+
+/// `[[api.route]]`
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// `path`, required, below the context path: `/menu/{id}`, `/files/{*rest}`.
+    pub path: Located<String>,
+    /// `methods`. Default every method.
+    pub methods: Vec<Located<String>>,
+    /// `scopes`. Default none needed.
+    pub scopes: Vec<Located<String>>,
+    /// `scope_match`. Default any.
+    pub scope_match: ScopeMatch,
+    /// `upstream`: instead of the API's.
+    pub upstream: Option<Located<String>>,
+}
+
+/// How many of a route's scopes a caller needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ScopeMatch {
+    /// `"any"`: one of them.
+    #[default]
+    Any,
+    /// `"all"`: each of them.
+    All,
+}
+
+/// `[[application]]`: a registered caller.
+#[derive(Debug, Clone)]
+pub struct Application {
+    /// `id`, required.
+    pub id: Located<String>,
+    /// `name`: for people.
+    pub name: Option<Located<String>>,
+    /// `owner`: for people.
+    pub owner: Option<Located<String>>,
+    /// `client_ids`: `"id"` (any issuer) or `{ issuer = "...", id = "..." }`.
+    pub client_ids: Vec<ClientId>,
+    /// `suspended`. Default false.
+    pub suspended: bool,
+}
+
+/// One client id of an application.
+#[derive(Debug, Clone)]
+pub struct ClientId {
+    /// `issuer`: only tokens of this issuer; `None`: of any.
+    pub issuer: Option<Located<String>>,
+    /// `id`, required.
+    pub id: Located<String>,
+}
+
+/// `[[subscription]]`: an application's agreement to a plan.
+#[derive(Debug, Clone)]
+pub struct Subscription {
+    /// `application`, required: its id.
+    pub application: Located<String>,
+    /// `api`, required: its name.
+    pub api: Located<String>,
+    /// `plan`, required: its name.
+    pub plan: Located<String>,
+    /// `status`. Default by the plan's `validation`.
+    pub status: Option<Located<SubscriptionStatus>>,
+    /// `from`: not in force before (RFC 3339, or a TOML date-time with offset), Unix seconds.
+    pub from: Option<Located<i64>>,
+    /// `until`: not in force at or after, Unix seconds.
+    pub until: Option<Located<i64>>,
+}
+
+/// Where a subscription is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubscriptionStatus {
+    /// `"pending"`
+    Pending,
+    /// `"accepted"`
+    Accepted,
+    /// `"rejected"`
+    Rejected,
+    /// `"paused"`
+    Paused,
+    /// `"closed"`
+    Closed,
+}
+
+// === impl Server ===
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            threads: None,
+            grace_period: Duration::from_secs(10),
+            request_id_header: None,
+            trusted_proxies: Vec::new(),
+            verbose_errors: false,
+            header_bytes_max: 32 * 1024,
+            headers_max: 100,
+            target_bytes_max: 8 * 1024,
+            body_bytes_max: 64 * 1024 * 1024,
+            idle_timeout: Duration::from_secs(60),
+            read_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
+            upstream_connections_idle_max: 512,
+            duplicate_slashes: DuplicateSlashes::default(),
+            path_parameters: PathParameters::default(),
+        }
+    }
+}
