@@ -3,3 +3,8 @@
 //! Read `ARCHITECTURE.md` first.
 
 pub mod config;
+pub mod id;
+pub mod mint;
+pub mod secret;
+pub mod time;
+pub mod token;

@@ -1,0 +1,238 @@
+//! Signing keys and the tokens they sign: for `tollgate keygen`, `tollgate token`, the demo and the tests.
+//!
+//! Minting is no business of the request path, so convenience wins here: `jsonwebtoken` signs. A private key is a
+//! [`Secret`]; it leaves only as PEM, for the file that its owner asked for.
+
+use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
+    Ed25519KeyPair, KeyPair as _, RsaKeyPair,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::EncodingKey;
+use serde_json::{Value, json};
+
+use crate::secret::Secret;
+use crate::token::{Algorithm, KeyKind};
+
+/// A private key that signs with one algorithm.
+#[derive(Debug)]
+pub struct SigningKey {
+    algorithm: Algorithm,
+    pkcs8: Secret<Vec<u8>>,
+    public: Public,
+}
+
+/// Why a key cannot be made, read or used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MintError {
+    /// No signing with this algorithm.
+    #[error(
+        "signing with {0} is not supported; use RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 or EdDSA"
+    )]
+    Algorithm(&'static str),
+    /// The cryptographic library refused.
+    #[error("the key cannot be {0}")]
+    Crypto(&'static str),
+    /// The file holds something else.
+    #[error("the file is no PKCS #8 private key of the kind that {0} needs")]
+    Pem(&'static str),
+}
+
+#[derive(Debug)]
+enum Public {
+    Rsa {
+        modulus: Vec<u8>,
+        exponent: Vec<u8>,
+        spki: Vec<u8>,
+    },
+    Curve {
+        name: &'static str,
+        point: Vec<u8>,
+        spki: Vec<u8>,
+    },
+    Ed25519 {
+        x: Vec<u8>,
+        spki: Vec<u8>,
+    },
+}
+
+// === impl SigningKey ===
+
+impl SigningKey {
+    /// Makes a new key: RSA with 2048 bits, or the curve of the algorithm.
+    ///
+    /// # Errors
+    /// ES512 cannot be signed with; otherwise only when the library fails.
+    pub fn generate(algorithm: Algorithm) -> Result<Self, MintError> {
+        let failed = |_| MintError::Crypto("generated");
+        let pkcs8 = match algorithm.key_kind() {
+            KeyKind::Rsa => RsaKeyPair::generate(KeySize::Rsa2048)
+                .and_then(|key| key.as_der())
+                .map_err(failed)?
+                .as_ref()
+                .to_vec(),
+            KeyKind::Ed25519 => Ed25519KeyPair::generate()
+                .and_then(|key| key.to_pkcs8v1())
+                .map_err(failed)?
+                .as_ref()
+                .to_vec(),
+            KeyKind::P256 | KeyKind::P384 | KeyKind::P521 => EcdsaKeyPair::generate(curve(algorithm)?.0)
+                .and_then(|key| key.to_pkcs8v1())
+                .map_err(failed)?
+                .as_ref()
+                .to_vec(),
+        };
+        Self::from_pkcs8(algorithm, pkcs8)
+    }
+
+    /// Reads a key from PKCS #8 PEM.
+    ///
+    /// # Errors
+    /// When the text is no such key.
+    pub fn from_pem(algorithm: Algorithm, text: &str) -> Result<Self, MintError> {
+        let block = pem::parse(text).map_err(|_| MintError::Pem(algorithm.name()))?;
+        if block.tag() != "PRIVATE KEY" {
+            return Err(MintError::Pem(algorithm.name()));
+        }
+        Self::from_pkcs8(algorithm, block.into_contents())
+    }
+
+    fn from_pkcs8(algorithm: Algorithm, pkcs8: Vec<u8>) -> Result<Self, MintError> {
+        let wrong = |_| MintError::Pem(algorithm.name());
+        let unreadable = |_| MintError::Crypto("read");
+        let public = match algorithm.key_kind() {
+            KeyKind::Rsa => {
+                let pair = RsaKeyPair::from_pkcs8(&pkcs8).map_err(wrong)?;
+                let public = pair.public_key();
+                Public::Rsa {
+                    modulus: public.modulus().big_endian_without_leading_zero().to_vec(),
+                    exponent: public.exponent().big_endian_without_leading_zero().to_vec(),
+                    spki: public.as_der().map_err(unreadable)?.as_ref().to_vec(),
+                }
+            }
+            KeyKind::Ed25519 => {
+                let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&pkcs8).map_err(wrong)?;
+                let spki = pair.public_key().as_der().map_err(unreadable)?.as_ref().to_vec();
+                Public::Ed25519 {
+                    x: pair.public_key().as_ref().to_vec(),
+                    spki,
+                }
+            }
+            KeyKind::P256 | KeyKind::P384 | KeyKind::P521 => {
+                let (signing, name) = curve(algorithm)?;
+                let pair = EcdsaKeyPair::from_pkcs8(signing, &pkcs8).map_err(wrong)?;
+                let spki = pair.public_key().as_der().map_err(unreadable)?.as_ref().to_vec();
+                Public::Curve {
+                    name,
+                    point: pair.public_key().as_ref().to_vec(),
+                    spki,
+                }
+            }
+        };
+        Ok(Self {
+            algorithm,
+            pkcs8: Secret::new(pkcs8),
+            public,
+        })
+    }
+
+    /// The algorithm it signs with.
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The private key as PKCS #8 PEM.
+    pub fn to_pem(&self) -> Secret<String> {
+        Secret::new(pem::encode(&pem::Pem::new(
+            "PRIVATE KEY",
+            self.pkcs8.expose().clone(),
+        )))
+    }
+
+    /// The public key as SubjectPublicKeyInfo PEM.
+    pub fn public_pem(&self) -> String {
+        let (Public::Rsa { spki, .. } | Public::Curve { spki, .. } | Public::Ed25519 { spki, .. }) =
+            &self.public;
+        pem::encode(&pem::Pem::new("PUBLIC KEY", spki.clone()))
+    }
+
+    /// The public key as a JWK (RFC 7517).
+    pub fn public_jwk(&self, kid: &str) -> Value {
+        let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        let mut jwk = match &self.public {
+            Public::Rsa {
+                modulus, exponent, ..
+            } => {
+                json!({ "kty": "RSA", "n": encode(modulus), "e": encode(exponent) })
+            }
+            Public::Curve { name, point, .. } => {
+                let coordinates = point.get(1..).unwrap_or_default();
+                let (x, y) = coordinates.split_at(coordinates.len() / 2);
+                json!({ "kty": "EC", "crv": name, "x": encode(x), "y": encode(y) })
+            }
+            Public::Ed25519 { x, .. } => json!({ "kty": "OKP", "crv": "Ed25519", "x": encode(x) }),
+        };
+        if let Some(members) = jwk.as_object_mut() {
+            members.insert("kid".to_owned(), kid.into());
+            members.insert("use".to_owned(), "sig".into());
+            members.insert("alg".to_owned(), self.algorithm.name().into());
+        }
+        jwk
+    }
+
+    /// Signs a token with the usual header: `alg`, `typ: JWT`, and `kid` if given.
+    ///
+    /// # Errors
+    /// Only when the library fails.
+    pub fn mint(&self, kid: Option<&str>, claims: &Value) -> Result<String, MintError> {
+        let mut header = json!({ "alg": self.algorithm.name(), "typ": "JWT" });
+        if let (Some(members), Some(kid)) = (header.as_object_mut(), kid) {
+            members.insert("kid".to_owned(), kid.into());
+        }
+        self.sign(header.to_string().as_bytes(), claims.to_string().as_bytes())
+    }
+
+    /// Signs whatever header and claims it is given: tests need tokens that no honest issuer would make.
+    ///
+    /// # Errors
+    /// Only when the library fails.
+    pub fn sign(&self, header: &[u8], claims: &[u8]) -> Result<String, MintError> {
+        let signed = format!(
+            "{}.{}",
+            URL_SAFE_NO_PAD.encode(header),
+            URL_SAFE_NO_PAD.encode(claims)
+        );
+        let signature = self.signature(signed.as_bytes())?;
+        Ok(format!("{signed}.{signature}"))
+    }
+
+    fn signature(&self, message: &[u8]) -> Result<String, MintError> {
+        let unusable = |_| MintError::Crypto("used");
+        let pem = self.to_pem();
+        let pem = pem.expose().as_bytes();
+        let (key, algorithm) = match self.algorithm {
+            Algorithm::Rs256 => (EncodingKey::from_rsa_pem(pem), jsonwebtoken::Algorithm::RS256),
+            Algorithm::Rs384 => (EncodingKey::from_rsa_pem(pem), jsonwebtoken::Algorithm::RS384),
+            Algorithm::Rs512 => (EncodingKey::from_rsa_pem(pem), jsonwebtoken::Algorithm::RS512),
+            Algorithm::Ps256 => (EncodingKey::from_rsa_pem(pem), jsonwebtoken::Algorithm::PS256),
+            Algorithm::Ps384 => (EncodingKey::from_rsa_pem(pem), jsonwebtoken::Algorithm::PS384),
+            Algorithm::Ps512 => (EncodingKey::from_rsa_pem(pem), jsonwebtoken::Algorithm::PS512),
+            Algorithm::Es256 => (EncodingKey::from_ec_pem(pem), jsonwebtoken::Algorithm::ES256),
+            Algorithm::Es384 => (EncodingKey::from_ec_pem(pem), jsonwebtoken::Algorithm::ES384),
+            Algorithm::Ed25519 => (EncodingKey::from_ed_pem(pem), jsonwebtoken::Algorithm::EdDSA),
+            Algorithm::Es512 => return Err(MintError::Algorithm("ES512")),
+        };
+        jsonwebtoken::crypto::sign(message, &key.map_err(unusable)?, algorithm).map_err(unusable)
+    }
+}
+
+fn curve(algorithm: Algorithm) -> Result<(&'static EcdsaSigningAlgorithm, &'static str), MintError> {
+    match algorithm {
+        Algorithm::Es256 => Ok((&ECDSA_P256_SHA256_FIXED_SIGNING, "P-256")),
+        Algorithm::Es384 => Ok((&ECDSA_P384_SHA384_FIXED_SIGNING, "P-384")),
+        other => Err(MintError::Algorithm(other.name())),
+    }
+}

@@ -1,0 +1,29 @@
+//! A compact JWS in, a [`VerifiedToken`] out.
+//!
+//! This is our own strict pass over borrowed data, because it is what the gateway exists for: a token has one spelling,
+//! no member twice, one algorithm that the operator named, one key that was here before the token came (RFC 7515,
+//! RFC 7519, RFC 8725). Time and keys are arguments; nothing is fetched, logged or locked. Checks run in a fixed order
+//! and the first failure answers, with one word of a closed set ([`TokenError`]).
+
+mod algorithm;
+mod claims;
+mod error;
+mod header;
+mod jwks;
+mod jws;
+mod key;
+mod rules;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+pub mod json;
+
+pub use algorithm::{Algorithm, AlgorithmSet, KeyKind};
+pub use claims::Audience;
+pub use error::TokenError;
+pub use jwks::{JWKS_BYTES_MAX, JWKS_KEYS_MAX, Jwks, JwksError, KID_BYTES_MAX, Skipped, parse_jwks};
+pub use jws::{Scratch, TOKEN_BYTES_MAX};
+pub use key::{Key, KeyError, KeySet};
+pub use rules::{AcceptedAudiences, Audiences, Rules, TokenTypes};
+pub use verify::{Probe, UnverifiedToken, VerifiedToken};

@@ -1,0 +1,205 @@
+//! A JWKS document (RFC 7517 section 5) to a [`KeySet`].
+//!
+//! The document comes from outside, so everything has a bound, and one key that cannot be used (an encryption key, an
+//! unknown type, a typing error) is passed over with its reason, as RFC 7517 section 5 asks: it must never cost the
+//! issuer's other keys. A document without any usable key is an error: it must not take the place of a good one.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+
+use super::algorithm::{Algorithm, KeyKind};
+use super::key::{Key, KeyError, KeySet, Material};
+
+/// A larger document is refused: real ones have a few KiB.
+pub const JWKS_BYTES_MAX: usize = 1024 * 1024;
+/// More keys are refused: an issuer that rotates hourly needs three.
+pub const JWKS_KEYS_MAX: usize = 100;
+/// A longer key id is refused: it is part of metrics and logs.
+pub const KID_BYTES_MAX: usize = 256;
+
+/// A parsed document.
+#[derive(Debug)]
+pub struct Jwks {
+    /// The usable keys, at least one.
+    pub keys: KeySet,
+    /// What was passed over, in the order of the document.
+    pub skipped: Vec<Skipped>,
+}
+
+/// A key that was passed over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// Its place in the document, from 0.
+    pub index: usize,
+    /// Its id, cut to a printable length.
+    pub kid: Option<String>,
+    /// Why.
+    pub error: KeyError,
+}
+
+/// Why a document is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JwksError {
+    /// More than [`JWKS_BYTES_MAX`].
+    #[error("the document is larger than 1 MiB")]
+    TooLarge,
+    /// More than [`JWKS_KEYS_MAX`].
+    #[error("the document holds more than 100 keys")]
+    TooManyKeys,
+    /// Not an object with an array `keys`.
+    #[error("the document is no JSON Web Key Set: {0}")]
+    Json(String),
+    /// Nothing usable.
+    #[error("the document holds no usable key{}", first_reason(.0))]
+    NoUsableKey(Vec<Skipped>),
+}
+
+#[derive(Deserialize)]
+struct Document {
+    keys: Vec<serde_json::Value>,
+}
+
+/// RFC 7517 section 4 and RFC 7518 section 6; members that nobody here needs are left out.
+#[derive(Deserialize)]
+struct Jwk {
+    kty: String,
+    kid: Option<String>,
+    alg: Option<String>,
+    #[serde(rename = "use")]
+    usage: Option<String>,
+    key_ops: Option<Vec<String>>,
+    crv: Option<String>,
+    n: Option<String>,
+    e: Option<String>,
+    x: Option<String>,
+    y: Option<String>,
+    /// Only their presence matters.
+    d: Option<serde_json::Value>,
+    k: Option<serde_json::Value>,
+}
+
+/// Parses a document.
+///
+/// # Errors
+/// See [`JwksError`].
+pub fn parse_jwks(text: &[u8]) -> Result<Jwks, JwksError> {
+    if text.len() > JWKS_BYTES_MAX {
+        return Err(JwksError::TooLarge);
+    }
+    let document: Document =
+        serde_json::from_slice(text).map_err(|error| JwksError::Json(error.to_string()))?;
+    if document.keys.len() > JWKS_KEYS_MAX {
+        return Err(JwksError::TooManyKeys);
+    }
+    let mut keys = Vec::new();
+    let mut skipped = Vec::new();
+    for (index, value) in document.keys.into_iter().enumerate() {
+        let kid = value.get("kid").and_then(|kid| kid.as_str()).map(printable);
+        let parsed = serde_json::from_value::<Jwk>(value).map_err(|_| KeyError::Member("a member"));
+        match parsed.and_then(Jwk::into_key) {
+            Ok(key) => keys.push(key),
+            Err(error) => skipped.push(Skipped { index, kid, error }),
+        }
+    }
+    if keys.is_empty() {
+        return Err(JwksError::NoUsableKey(skipped));
+    }
+    Ok(Jwks {
+        keys: KeySet::new(keys, None),
+        skipped,
+    })
+}
+
+// === impl Jwk ===
+
+impl Jwk {
+    fn into_key(self) -> Result<Key, KeyError> {
+        if self.d.is_some() || self.k.is_some() || self.kty == "oct" {
+            return Err(KeyError::Private);
+        }
+        if self.usage.as_deref().is_some_and(|usage| usage != "sig") {
+            return Err(KeyError::Use);
+        }
+        if self
+            .key_ops
+            .as_ref()
+            .is_some_and(|ops| !ops.iter().any(|op| op == "verify"))
+        {
+            return Err(KeyError::Use);
+        }
+        if self.kid.as_ref().is_some_and(|kid| kid.len() > KID_BYTES_MAX) {
+            return Err(KeyError::Member("kid"));
+        }
+        let (kind, material) = self.material()?;
+        let only = match &self.alg {
+            None => None,
+            Some(name) => match Algorithm::parse(name) {
+                Some(algorithm) if algorithm.key_kind() == kind => Some(algorithm),
+                _ => return Err(KeyError::Algorithm(printable(name))),
+            },
+        };
+        Key::new(self.kid.as_deref(), material, only)
+    }
+
+    fn material(&self) -> Result<(KeyKind, Material), KeyError> {
+        let kind = match (self.kty.as_str(), self.crv.as_deref()) {
+            ("RSA", _) => KeyKind::Rsa,
+            ("EC", Some("P-256")) => KeyKind::P256,
+            ("EC", Some("P-384")) => KeyKind::P384,
+            ("EC", Some("P-521")) => KeyKind::P521,
+            ("OKP", Some("Ed25519")) => KeyKind::Ed25519,
+            (kty, crv) => {
+                return Err(KeyError::Kind(printable(&format!(
+                    "{kty} {}",
+                    crv.unwrap_or_default()
+                ))));
+            }
+        };
+        let material = match kind {
+            KeyKind::Rsa => Material::Rsa {
+                modulus: member("n", &self.n, None)?,
+                exponent: member("e", &self.e, None)?,
+            },
+            KeyKind::Ed25519 => Material::Curve {
+                kind,
+                bytes: member("x", &self.x, Some(32))?,
+            },
+            KeyKind::P256 | KeyKind::P384 | KeyKind::P521 => {
+                // RFC 7518 section 6.2.1.2: coordinates have the full length of the field.
+                let length = match kind {
+                    KeyKind::P256 => 32,
+                    KeyKind::P384 => 48,
+                    _ => 66,
+                };
+                let mut bytes = vec![0x04];
+                bytes.extend(member("x", &self.x, Some(length))?);
+                bytes.extend(member("y", &self.y, Some(length))?);
+                Material::Curve { kind, bytes }
+            }
+        };
+        Ok((kind, material))
+    }
+}
+
+fn member(name: &'static str, text: &Option<String>, length: Option<usize>) -> Result<Vec<u8>, KeyError> {
+    let text = text.as_deref().ok_or(KeyError::Member(name))?;
+    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| KeyError::Member(name))?;
+    match length {
+        Some(length) if bytes.len() != length => Err(KeyError::Member(name)),
+        _ => Ok(bytes),
+    }
+}
+
+fn printable(text: &str) -> String {
+    text.chars()
+        .take(64)
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+fn first_reason(skipped: &[Skipped]) -> String {
+    skipped.first().map_or_else(String::new, |first| {
+        format!(" (key {}: {})", first.index, first.error)
+    })
+}

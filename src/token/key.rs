@@ -1,0 +1,365 @@
+//! The public keys of one issuer, parsed once.
+//!
+//! Parsing a key is work that depends on the key alone, so it happens here, when a key set arrives, and never during a
+//! request. A set is immutable: rotation replaces it whole, so a request verifies against one consistent set even
+//! while the issuer rotates.
+//!
+//! A key is found by `kid` *and* must serve the token's algorithm (RFC 8725 section 3.1: the token never chooses).
+//! Whatever is wrong with a key is found when it is loaded, and costs that key only, never the set.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::rsa;
+use aws_lc_rs::signature::ParsedPublicKey;
+
+use super::algorithm::{Algorithm, KeyKind};
+use super::error::TokenError;
+use crate::time::UnixTime;
+
+/// RSA moduli outside of this many bits are refused: below is weak (RFC 7518 section 3.3), above is a way to make
+/// each check cost milliseconds.
+const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
+
+/// One public key, ready to verify.
+pub struct Key {
+    kid: Option<Box<str>>,
+    verifiers: Vec<(Algorithm, ParsedPublicKey)>,
+    last_used_seconds: AtomicI64,
+}
+
+/// The keys of one issuer.
+#[derive(Debug, Default)]
+pub struct KeySet {
+    keys: Vec<Arc<Key>>,
+    by_kid: HashMap<Box<str>, Vec<usize>>,
+    default: Option<usize>,
+}
+
+/// Why a key is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// Neither RSA, P-256, P-384, P-521 nor Ed25519.
+    #[error("the key type `{0}` is not supported")]
+    Kind(String),
+    /// The bytes are no such key.
+    #[error("the key's bytes are not a valid {0} public key")]
+    Invalid(&'static str),
+    /// RSA with too few or too many bits.
+    #[error("an RSA key must have 2048 to 8192 bits, this one has {0}")]
+    RsaBits(usize),
+    /// RSA with an exponent that is even or smaller than 3.
+    #[error("an RSA key's exponent must be odd and at least 3")]
+    RsaExponent,
+    /// A point of small order: everything would verify.
+    #[error("the Ed25519 key is a point of small order")]
+    SmallOrder,
+    /// A private or symmetric key among public ones.
+    #[error("private key material has no place here; this key must be regarded as disclosed")]
+    Private,
+    /// Not for verifying signatures.
+    #[error("the key is not for signatures")]
+    Use,
+    /// `alg` does not go with the key's type, or is unknown.
+    #[error("the key's algorithm `{0}` does not go with its type")]
+    Algorithm(String),
+    /// A member is missing or malformed.
+    #[error("`{0}` is missing or malformed")]
+    Member(&'static str),
+    /// The PEM text is malformed or holds something else.
+    #[error("{0}")]
+    Pem(String),
+}
+
+/// A public key's bytes by kind.
+pub(super) enum Material {
+    /// Modulus and exponent, big-endian.
+    Rsa { modulus: Vec<u8>, exponent: Vec<u8> },
+    /// An uncompressed point or SubjectPublicKeyInfo.
+    Curve { kind: KeyKind, bytes: Vec<u8> },
+}
+
+// === impl Key ===
+
+impl Key {
+    /// Parses a key from a PEM file: `PUBLIC KEY` (SubjectPublicKeyInfo) or `RSA PUBLIC KEY` (PKCS #1).
+    ///
+    /// # Errors
+    /// Says what is wrong with the text or the key.
+    pub fn from_pem(kid: &str, text: &[u8]) -> Result<Self, KeyError> {
+        let block =
+            pem::parse(text).map_err(|error| KeyError::Pem(format!("the file is no PEM: {error}")))?;
+        match block.tag() {
+            "PUBLIC KEY" | "RSA PUBLIC KEY" => {}
+            tag if tag.contains("PRIVATE KEY") => return Err(KeyError::Private),
+            tag => {
+                return Err(KeyError::Pem(format!(
+                    "the file holds a `{tag}`, not a `PUBLIC KEY`"
+                )));
+            }
+        }
+        Self::new(Some(kid), Material::from_der(block.contents())?, None)
+    }
+
+    /// Judges and parses a key for `only`, or for every algorithm that goes with its kind.
+    pub(super) fn new(
+        kid: Option<&str>,
+        material: Material,
+        only: Option<Algorithm>,
+    ) -> Result<Self, KeyError> {
+        let (kind, bytes) = material.judge()?;
+        let mut verifiers = Vec::new();
+        for algorithm in Algorithm::ALL {
+            if algorithm.key_kind() == kind && only.is_none_or(|only| only == algorithm) {
+                let key = ParsedPublicKey::new(algorithm.verifier(), &bytes)
+                    .map_err(|_| KeyError::Invalid(kind_name(kind)))?;
+                verifiers.push((algorithm, key));
+            }
+        }
+        if verifiers.is_empty() {
+            return Err(KeyError::Algorithm(
+                only.map_or("none", Algorithm::name).to_owned(),
+            ));
+        }
+        Ok(Self {
+            kid: kid.map(Into::into),
+            verifiers,
+            last_used_seconds: AtomicI64::new(0),
+        })
+    }
+
+    /// The key's id.
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// Notes for the metrics that a token was verified with it. An edge calls this; nothing decides by it.
+    pub fn note_use(&self, now: UnixTime) {
+        // Read before write: within one second, all cores share the line without fighting over it.
+        if self.last_used_seconds.load(Ordering::Relaxed) != now.seconds() {
+            self.last_used_seconds.store(now.seconds(), Ordering::Relaxed);
+        }
+    }
+
+    /// When a token was last verified with it, if ever.
+    pub fn last_used(&self) -> Option<UnixTime> {
+        match self.last_used_seconds.load(Ordering::Relaxed) {
+            0 => None,
+            seconds => Some(UnixTime::from_seconds(seconds)),
+        }
+    }
+
+    fn serves(&self, algorithm: Algorithm) -> bool {
+        self.verifiers.iter().any(|(own, _)| *own == algorithm)
+    }
+
+    /// Whether `signature` is this key's over `message`.
+    pub(super) fn verify(
+        &self,
+        algorithm: Algorithm,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), TokenError> {
+        let verifier = self.verifiers.iter().find(|(own, _)| *own == algorithm);
+        let (_, key) = verifier.ok_or(TokenError::KeyUnknown)?;
+        key.verify_sig(message, signature)
+            .map_err(|_| TokenError::SignatureInvalid)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let algorithms: Vec<&str> = self
+            .verifiers
+            .iter()
+            .map(|(algorithm, _)| algorithm.name())
+            .collect();
+        f.debug_struct("Key")
+            .field("kid", &self.kid)
+            .field("algorithms", &algorithms)
+            .finish()
+    }
+}
+
+// === impl KeySet ===
+
+impl KeySet {
+    /// A set of these keys. The key whose id is `default_kid`, if any, also serves tokens that name no key.
+    pub fn new(keys: Vec<Key>, default_kid: Option<&str>) -> Self {
+        let keys: Vec<Arc<Key>> = keys.into_iter().map(Arc::new).collect();
+        let mut by_kid: HashMap<Box<str>, Vec<usize>> = HashMap::new();
+        for (index, key) in keys.iter().enumerate() {
+            if let Some(kid) = key.kid() {
+                by_kid.entry(kid.into()).or_default().push(index);
+            }
+        }
+        let default = default_kid
+            .and_then(|kid| by_kid.get(kid))
+            .and_then(|indices| indices.first())
+            .copied();
+        Self {
+            keys,
+            by_kid,
+            default,
+        }
+    }
+
+    /// All keys.
+    pub fn keys(&self) -> &[Arc<Key>] {
+        &self.keys
+    }
+
+    /// The one key that may have signed: by `kid` if the token names one, else the default key, else the only key
+    /// that serves the algorithm.
+    pub(super) fn choose(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<&Arc<Key>, TokenError> {
+        let fits = |key: &&Arc<Key>| key.serves(algorithm);
+        if let Some(kid) = kid {
+            let indices = self.by_kid.get(kid).map(Vec::as_slice).unwrap_or_default();
+            return only(
+                indices
+                    .iter()
+                    .filter_map(|index| self.keys.get(*index))
+                    .filter(fits),
+            );
+        }
+        if let Some(key) = self.default.and_then(|index| self.keys.get(index)) {
+            return if key.serves(algorithm) {
+                Ok(key)
+            } else {
+                Err(TokenError::KeyUnknown)
+            };
+        }
+        only(self.keys.iter().filter(fits))
+    }
+}
+
+fn only<'k>(mut keys: impl Iterator<Item = &'k Arc<Key>>) -> Result<&'k Arc<Key>, TokenError> {
+    match (keys.next(), keys.next()) {
+        (Some(key), None) => Ok(key),
+        (None, _) => Err(TokenError::KeyUnknown),
+        (Some(_), Some(_)) => Err(TokenError::KeyAmbiguous),
+    }
+}
+
+// === impl Material ===
+
+impl Material {
+    /// SubjectPublicKeyInfo (RFC 5280) of any kind, or PKCS #1 of RSA.
+    fn from_der(der: &[u8]) -> Result<Self, KeyError> {
+        if let Ok(key) = rsa::PublicKey::from_der(der) {
+            return Ok(Self::Rsa {
+                modulus: key.modulus().big_endian_without_leading_zero().to_vec(),
+                exponent: key.exponent().big_endian_without_leading_zero().to_vec(),
+            });
+        }
+        for algorithm in [
+            Algorithm::Es256,
+            Algorithm::Es384,
+            Algorithm::Es512,
+            Algorithm::Ed25519,
+        ] {
+            if let Ok(key) = ParsedPublicKey::new(algorithm.verifier(), der) {
+                let bytes = match algorithm {
+                    // The raw point, so that it is judged as one from a JWK is: SubjectPublicKeyInfo ends in it.
+                    Algorithm::Ed25519 => der.last_chunk::<32>().map_or_else(Vec::new, |raw| raw.to_vec()),
+                    _ => key.as_ref().to_vec(),
+                };
+                return Ok(Self::Curve {
+                    kind: algorithm.key_kind(),
+                    bytes,
+                });
+            }
+        }
+        Err(KeyError::Kind("unknown".to_owned()))
+    }
+
+    /// The key's kind and the bytes that aws-lc parses; refuses weak keys.
+    fn judge(self) -> Result<(KeyKind, Vec<u8>), KeyError> {
+        match self {
+            Self::Rsa { modulus, exponent } => {
+                let modulus = without_leading_zeros(&modulus);
+                let exponent = without_leading_zeros(&exponent);
+                let bits = modulus
+                    .first()
+                    .map_or(0, |first| modulus.len() * 8 - first.leading_zeros() as usize);
+                if !RSA_BITS.contains(&bits) {
+                    return Err(KeyError::RsaBits(bits));
+                }
+                if !matches!(exponent, [.., last] if last % 2 == 1) || exponent == [1] {
+                    return Err(KeyError::RsaExponent);
+                }
+                let components = rsa::PublicKeyComponents {
+                    n: modulus,
+                    e: exponent,
+                };
+                let der = components.as_der().map_err(|_| KeyError::Invalid("RSA"))?;
+                Ok((KeyKind::Rsa, der.as_ref().to_vec()))
+            }
+            Self::Curve {
+                kind: KeyKind::Ed25519,
+                bytes,
+            } if small_order(&bytes) => Err(KeyError::SmallOrder),
+            Self::Curve { kind, bytes } => Ok((kind, bytes)),
+        }
+    }
+}
+
+fn without_leading_zeros(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    number.get(zeros..).unwrap_or_default()
+}
+
+/// Whether the encoded point has an order of at most 8, in any of its encodings, canonical or not. With such a key,
+/// signatures exist that verify for every message.
+fn small_order(encoded: &[u8]) -> bool {
+    /// The y coordinates of the eight points; the last two stand for 0 and 1 unreduced.
+    const ORDINATES: [[u8; 32]; 7] = [
+        [0; 32],
+        little_endian(1),
+        [
+            0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+            0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+        ],
+        [
+            0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+            0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+        ],
+        near_prime(0xec),
+        near_prime(0xed),
+        near_prime(0xee),
+    ];
+    let Ok(mut ordinate) = <[u8; 32]>::try_from(encoded) else {
+        return false;
+    };
+    if let Some(last) = ordinate.last_mut() {
+        *last &= 0x7f; // the sign of x
+    }
+    ORDINATES.contains(&ordinate)
+}
+
+const fn little_endian(small: u8) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes[0] = small;
+    bytes
+}
+
+/// 2^255 - 1 with another lowest byte: p - 1, p and p + 1 for p = 2^255 - 19.
+const fn near_prime(lowest: u8) -> [u8; 32] {
+    let mut bytes = [0xff; 32];
+    bytes[0] = lowest;
+    bytes[31] = 0x7f;
+    bytes
+}
+
+const fn kind_name(kind: KeyKind) -> &'static str {
+    match kind {
+        KeyKind::Rsa => "RSA",
+        KeyKind::P256 => "P-256",
+        KeyKind::P384 => "P-384",
+        KeyKind::P521 => "P-521",
+        KeyKind::Ed25519 => "Ed25519",
+    }
+}

@@ -1,0 +1,157 @@
+//! The verification of one token: every check in the order of the standards, the first failure answers.
+
+use std::sync::Arc;
+
+use super::algorithm::Algorithm;
+use super::claims::{self, Audience};
+use super::error::TokenError;
+use super::header::Header;
+use super::json::{JsonError, Object, Value, parse_object};
+use super::jws::{Parts, Scratch, split};
+use super::key::{Key, KeySet};
+use super::rules::Rules;
+use crate::time::UnixTime;
+
+/// A token that has been taken apart. Its claims say nothing yet: they only tell whose keys to ask.
+#[derive(Debug)]
+pub struct UnverifiedToken<'t> {
+    parts: Parts<'t>,
+    header: Header<'t>,
+    claims: Object<'t>,
+}
+
+/// Claims whose signature, issuer, audience and lifetime have been checked.
+///
+/// There is no public constructor: holding one *is* the evidence that [`UnverifiedToken::verify`] succeeded.
+///
+/// ```compile_fail
+/// # fn forge(claims: tollgate::token::json::Object<'_>, key: std::sync::Arc<tollgate::token::Key>) {
+/// let forged = tollgate::token::VerifiedToken { claims, key, good_until: tollgate::time::UnixTime::from_seconds(0) };
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct VerifiedToken<'t> {
+    claims: Object<'t>,
+    key: Arc<Key>,
+    good_until: UnixTime,
+}
+
+/// Told where the expensive part begins and ends. The core reads no clock; an edge that wants to know how long
+/// signature checks take reads it here.
+pub trait Probe {
+    /// A signature is about to be checked.
+    fn signature_begins(&mut self) {}
+    /// It was checked, with either result.
+    fn signature_ends(&mut self, _algorithm: Algorithm) {}
+}
+
+/// Wants to know nothing.
+impl Probe for () {}
+
+// === impl UnverifiedToken ===
+
+impl<'t> UnverifiedToken<'t> {
+    /// Takes a token apart: bounds, three canonical parts, header and claims as JSON objects.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with its form.
+    pub fn parse(token: &'t str, scratch: &'t mut Scratch) -> Result<Self, TokenError> {
+        let parts = split(token, scratch)?;
+        let header = Header::parse(parts.header)?;
+        let claims = parse_object(parts.claims).map_err(|error| match error {
+            JsonError::Syntax => TokenError::ClaimsJson,
+            JsonError::Duplicate => TokenError::DuplicateMember,
+            JsonError::TooDeep => TokenError::TooDeep,
+        })?;
+        Ok(Self {
+            parts,
+            header,
+            claims,
+        })
+    }
+
+    /// What the token says of its issuer, good for looking up whose rules and keys to use and for nothing else.
+    ///
+    /// # Errors
+    /// [`TokenError::IssuerMissing`] when `iss` is absent or no string.
+    pub fn claimed_issuer(&self) -> Result<&str, TokenError> {
+        self.claims
+            .get("iss")
+            .and_then(Value::as_str)
+            .ok_or(TokenError::IssuerMissing)
+    }
+
+    /// Checks everything: algorithm and type, key, signature, issuer, lifetime, audience. `audience_accepted` is asked
+    /// last, with the token's audience.
+    ///
+    /// # Errors
+    /// The first check that fails.
+    pub fn verify(
+        self,
+        rules: &Rules,
+        keys: &KeySet,
+        now: UnixTime,
+        audience_accepted: impl FnOnce(Audience<'_>) -> bool,
+        probe: &mut impl Probe,
+    ) -> Result<VerifiedToken<'t>, TokenError> {
+        let algorithm = self
+            .header
+            .algorithm()
+            .and_then(Algorithm::parse)
+            .filter(|algorithm| rules.algorithms.contains(*algorithm))
+            .ok_or(TokenError::AlgorithmNotAllowed)?;
+        if self
+            .header
+            .token_type()
+            .is_some_and(|token_type| !rules.token_types.allows(token_type))
+        {
+            return Err(TokenError::TypeNotAllowed);
+        }
+        let key = Arc::clone(keys.choose(self.header.kid(), algorithm)?);
+        probe.signature_begins();
+        let signature = key.verify(algorithm, self.parts.signed, self.parts.signature);
+        probe.signature_ends(algorithm);
+        signature?;
+        // The keys are this issuer's; the token must be, too (RFC 8725 section 3.8).
+        if self.claimed_issuer()? != &*rules.issuer {
+            return Err(TokenError::IssuerUnknown);
+        }
+        let good_until = claims::judge(&self.claims, rules, now)?;
+        let audience = claims::audience(&self.claims)?;
+        if !audience_accepted(audience) {
+            return Err(match audience {
+                Audience::Absent => TokenError::AudienceMissing,
+                Audience::One(_) | Audience::Many(_) => TokenError::AudienceMismatch,
+            });
+        }
+        Ok(VerifiedToken {
+            claims: self.claims,
+            key,
+            good_until,
+        })
+    }
+}
+
+// === impl VerifiedToken ===
+
+impl<'t> VerifiedToken<'t> {
+    /// The claims.
+    pub const fn claims(&self) -> &Object<'t> {
+        &self.claims
+    }
+
+    /// The key that signed.
+    pub const fn key(&self) -> &Arc<Key> {
+        &self.key
+    }
+
+    /// The first moment at which the token is no longer good: `exp` and the leeway.
+    pub const fn good_until(&self) -> UnixTime {
+        self.good_until
+    }
+
+    /// The audience, well formed.
+    pub fn audience(&self) -> Audience<'_> {
+        claims::audience(&self.claims).unwrap_or(Audience::Absent)
+    }
+}
