@@ -2,9 +2,13 @@
 //!
 //! Read `ARCHITECTURE.md` first.
 
+pub mod authorization;
 pub mod config;
 pub mod id;
+pub mod identity;
+pub mod issuer;
 pub mod mint;
 pub mod secret;
+pub mod subscription;
 pub mod time;
 pub mod token;
