@@ -298,7 +298,7 @@ fn class(byte: u8) -> Class {
 // === impl PathError ===
 
 impl PathError {
-    /// A stable name for logs and metrics.
+    /// A stable name, for whoever records it.
     pub const fn reason(&self) -> &'static str {
         match self {
             Self::NotAbsolute => "path_not_absolute",
