@@ -2,6 +2,7 @@
 //!
 //! Read `ARCHITECTURE.md` first.
 
+pub mod api;
 pub mod authorization;
 pub mod config;
 pub mod id;
@@ -14,3 +15,4 @@ pub mod subscription;
 pub mod telemetry;
 pub mod time;
 pub mod token;
+pub mod upstream;

@@ -1,0 +1,221 @@
+//! Why a request may not pass, and how that looks from outside.
+
+use std::sync::Arc;
+
+use super::Caller;
+use super::answer::{Answer, Challenge, Code};
+use crate::api::{Api, HeaderError, Plan, Route};
+use crate::authorization::AuthorizationError;
+use crate::credential::CredentialError;
+use crate::id::{ApplicationId, IssuerName};
+use crate::identity::{Identity, IdentityError};
+use crate::issuer::Issuer;
+use crate::route::{HostError, PathError};
+use crate::subscription::SubscriptionError;
+use crate::token::TokenError;
+
+/// A refusal, with what was known when it was made.
+#[derive(Debug)]
+pub struct Denial {
+    /// Why.
+    pub cause: Cause,
+    /// The API, if one was found.
+    pub api: Option<Arc<Api>>,
+    /// The plan, if the caller's was found.
+    pub plan: Option<Arc<Plan>>,
+    /// The issuer against whose rules the token was held.
+    pub issuer: Option<IssuerName>,
+    /// Who is calling, if proven.
+    pub identity: Option<Arc<Identity>>,
+    /// The application, if known.
+    pub application: Option<ApplicationId>,
+}
+
+/// Everything that a request can be refused for.
+#[derive(Debug)]
+pub enum Cause {
+    /// The HTTP itself is not acceptable.
+    Request(RequestError),
+    /// No such route, or an API without a plan on offer.
+    RouteNotFound,
+    /// The path exists, the method does not.
+    MethodNotAllowed {
+        /// The methods that do.
+        allow: Box<str>,
+    },
+    /// The credential is missing or malformed.
+    Credential(CredentialError),
+    /// The token is not acceptable.
+    Token(TokenError),
+    /// The issuer's keys are not here: nothing can be said about the token.
+    KeysUnavailable,
+    /// The claims do not make an identity.
+    Identity(IdentityError),
+    /// No subscription in force.
+    Subscription(SubscriptionError),
+    /// The route demands more.
+    Authorization {
+        /// What is lacking.
+        error: AuthorizationError,
+        /// The route.
+        route: Arc<Route>,
+    },
+    /// The caller's claims cannot be told to the upstream.
+    Header(HeaderError),
+}
+
+/// What can be wrong with the HTTP of a request before anything is looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestError {
+    /// The path (RFC 3986).
+    Path(PathError),
+    /// The authority (RFC 9110 section 7.2).
+    Host(HostError),
+    /// No `Host` in HTTP/1.1, or several.
+    HostCount,
+    /// The path is no UTF-8.
+    PathEncoding,
+    /// TRACE or CONNECT.
+    Method,
+    /// Path and query are too long.
+    TargetTooLong,
+    /// Too many header fields, or too large.
+    FieldsTooLarge,
+    /// The body is too large.
+    BodyTooLarge,
+    /// `Content-Length` is no number, or there are several.
+    ContentLength,
+}
+
+// === impl Denial ===
+
+impl Denial {
+    /// A denial of which nothing but the cause is known yet.
+    pub fn new(cause: Cause) -> Box<Self> {
+        Box::new(Self { cause, api: None, plan: None, issuer: None, identity: None, application: None })
+    }
+
+    /// The API is known.
+    pub(super) fn at(mut self: Box<Self>, api: &Arc<Api>) -> Box<Self> {
+        self.api = Some(Arc::clone(api));
+        self
+    }
+
+    /// The issuer is known.
+    pub(super) fn by(mut self: Box<Self>, issuer: &Issuer) -> Box<Self> {
+        self.issuer = Some(issuer.name.clone());
+        self
+    }
+
+    /// The plan and the caller are known.
+    pub(super) fn known(mut self: Box<Self>, plan: &Arc<Plan>, caller: Option<&Caller>) -> Box<Self> {
+        self.plan = Some(Arc::clone(plan));
+        if let Some(caller) = caller {
+            self.issuer = Some(caller.identity.issuer.clone());
+            self.identity = Some(Arc::clone(&caller.identity));
+            self.application = caller.application.as_ref().map(|application| application.id.clone());
+        }
+        self
+    }
+
+    /// How it looks from outside.
+    pub fn answer(&self) -> Answer<'_> {
+        let realm = self.api.as_ref().map_or("tollgate", |api| api.name.as_str());
+        match &self.cause {
+            Cause::Request(error) => Answer::new(error.code()),
+            Cause::RouteNotFound => Answer::new(Code::RouteNotFound),
+            Cause::MethodNotAllowed { allow } => Answer::new(Code::MethodNotAllowed).allow(allow),
+            Cause::Credential(CredentialError::Missing) => {
+                Answer::new(Code::MissingCredentials).challenge(Challenge::Missing { realm })
+            }
+            Cause::Credential(CredentialError::NotAccepted) => Answer::new(Code::InvalidToken)
+                .challenge(Challenge::InvalidToken("No plan of this API takes a bearer token")),
+            Cause::Credential(CredentialError::Several | CredentialError::Malformed) => {
+                Answer::new(Code::InvalidRequest).challenge(Challenge::InvalidRequest)
+            }
+            Cause::Token(error) => {
+                Answer::new(Code::InvalidToken).challenge(Challenge::InvalidToken(error.description()))
+            }
+            Cause::Identity(_) | Cause::Header(_) => Answer::new(Code::InvalidToken)
+                .challenge(Challenge::InvalidToken("The token's claims are not acceptable")),
+            // 503, not 401: a client throws its tokens away on 401, and these may be good.
+            Cause::KeysUnavailable => Answer::new(Code::KeysUnavailable).retry_after(KEYS_RETRY_SECONDS),
+            Cause::Subscription(error) => Answer::new(subscription_code(*error)),
+            Cause::Authorization { error: AuthorizationError::InsufficientScope, route } => {
+                let scope = route.requirements.scopes_text();
+                Answer::new(Code::InsufficientScope).challenge(Challenge::InsufficientScope { scope })
+            }
+        }
+    }
+
+    /// The precise reason: a word of a closed set, for logs, metrics and verbose errors.
+    pub const fn reason(&self) -> &'static str {
+        match &self.cause {
+            Cause::Request(error) => error.reason(),
+            Cause::Credential(error) => error.reason(),
+            Cause::Token(error) => error.reason(),
+            Cause::Identity(error) => error.reason(),
+            Cause::Header(error) => error.reason(),
+            Cause::RouteNotFound => Code::RouteNotFound.word(),
+            Cause::MethodNotAllowed { .. } => Code::MethodNotAllowed.word(),
+            Cause::KeysUnavailable => Code::KeysUnavailable.word(),
+            Cause::Subscription(error) => subscription_code(*error).word(),
+            Cause::Authorization { error: AuthorizationError::InsufficientScope, .. } => {
+                Code::InsufficientScope.word()
+            }
+        }
+    }
+
+    /// Whether it is the token that was refused, for the count of rejections by issuer.
+    pub const fn is_token_rejection(&self) -> bool {
+        matches!(self.cause, Cause::Token(_) | Cause::Identity(_) | Cause::Header(_))
+    }
+}
+
+/// What a caller does while keys are on their way: come back soon.
+const KEYS_RETRY_SECONDS: u32 = 5;
+
+const fn subscription_code(error: SubscriptionError) -> Code {
+    match error {
+        SubscriptionError::NotFound => Code::SubscriptionNotFound,
+        SubscriptionError::Pending => Code::SubscriptionPending,
+        SubscriptionError::Paused => Code::SubscriptionPaused,
+        SubscriptionError::Closed => Code::SubscriptionClosed,
+        SubscriptionError::Rejected => Code::SubscriptionRejected,
+        SubscriptionError::NotStarted => Code::SubscriptionNotStarted,
+        SubscriptionError::Ended => Code::SubscriptionEnded,
+        SubscriptionError::ApplicationSuspended => Code::ApplicationSuspended,
+    }
+}
+
+// === impl RequestError ===
+
+impl RequestError {
+    /// The code for callers.
+    pub const fn code(self) -> Code {
+        match self {
+            Self::Path(_) | Self::Host(_) | Self::HostCount | Self::PathEncoding | Self::ContentLength => {
+                Code::BadRequest
+            }
+            Self::Method => Code::MethodRefused,
+            Self::TargetTooLong => Code::TargetTooLong,
+            Self::FieldsTooLarge => Code::FieldsTooLarge,
+            Self::BodyTooLarge => Code::BodyTooLarge,
+        }
+    }
+
+    /// The stable word for logs.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Path(error) => error.reason(),
+            Self::Host(_) => "host_malformed",
+            Self::HostCount => "host_missing_or_doubled",
+            Self::PathEncoding => "path_not_utf8",
+            Self::Method => "method_refused",
+            Self::TargetTooLong => "target_too_long",
+            Self::FieldsTooLarge => "fields_too_large",
+            Self::BodyTooLarge => "body_too_large",
+            Self::ContentLength => "content_length_malformed",
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! An API: what is published, under which plans, by which routes. Nothing in it can be wrong: whoever compiles a
+//! snapshot has seen to it that issuers exist, audiences are named and upstreams have peers.
+
+mod headers;
+mod plans;
+
+use std::sync::Arc;
+
+pub use headers::{
+    ClaimHeader, ClaimHeaders, HeaderEncoding, HeaderError, RenderedHeaders, canonical_header,
+};
+pub use plans::{Accepted, OfferedPlan, Offers, Plans};
+
+use crate::authorization::Requirements;
+use crate::id::{ApiName, PlanId, PlanName};
+use crate::upstream::Upstream;
+
+/// What is published.
+#[derive(Debug)]
+pub struct Api {
+    /// Its name.
+    pub name: ApiName,
+    /// Its place among the APIs of the snapshot, for what is kept beside a snapshot (meters).
+    pub index: usize,
+    /// The plans on offer.
+    pub plans: Plans,
+    /// Claims that go upstream as headers.
+    pub claim_headers: ClaimHeaders,
+    /// The path goes upstream without the context path.
+    pub strip_context_path: bool,
+    /// `Authorization` goes upstream as it came.
+    pub forward_credential: bool,
+    /// The longest request body, in bytes.
+    pub body_bytes_max: u64,
+}
+
+/// Where a request goes, and what it must be able to show.
+#[derive(Debug)]
+pub struct Route {
+    /// Where it goes.
+    pub upstream: Arc<Upstream>,
+    /// What it must show.
+    pub requirements: Requirements,
+}
+
+/// The terms under which an API may be called.
+#[derive(Debug)]
+pub struct Plan {
+    /// Its id in all of the configuration.
+    pub id: PlanId,
+    /// Its name in its API.
+    pub name: PlanName,
+    /// Its place among the plans of the snapshot, for what is kept beside a snapshot (meters).
+    pub index: usize,
+    /// The kind of credential it asks for.
+    pub security: Security,
+    /// Callers need a subscription.
+    pub subscription_required: bool,
+}
+
+/// The kind of credential that a plan asks for, in the order of preference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Security {
+    /// A bearer token that is a signed JWT.
+    Jwt,
+    /// None.
+    Keyless,
+}
+
+// === impl Security ===
+
+impl Security {
+    /// Every kind there is.
+    pub const ALL: [Self; 2] = [Self::Jwt, Self::Keyless];
+
+    /// The word for configuration, logs and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Jwt => "jwt",
+            Self::Keyless => "keyless",
+        }
+    }
+}

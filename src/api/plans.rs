@@ -1,0 +1,79 @@
+//! The plans on offer, laid out by kind of credential, so that choosing one is a look-up.
+//!
+//! A caller with a token is never taken for an anonymous one: once a credential is presented, keyless is out. Several
+//! JWT plans may accept the same issuer; then the caller's subscription decides which one it is, in the order in
+//! which the plans are written.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Plan;
+use crate::identity::ClaimMapping;
+use crate::issuer::Issuer;
+use crate::token::Audiences;
+
+/// The plans that callers may use: published and deprecated ones.
+#[derive(Debug, Default)]
+pub struct Plans {
+    /// By `iss`, byte for byte.
+    jwt: HashMap<Box<str>, Accepted>,
+    keyless: Option<Arc<Plan>>,
+}
+
+/// An issuer whose tokens the API accepts, and for which plans.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The issuer.
+    pub issuer: Arc<Issuer>,
+    /// How its claims become ours.
+    pub mapping: Arc<ClaimMapping>,
+    /// The plans, in the order written, at least one.
+    pub plans: Vec<OfferedPlan>,
+}
+
+/// A plan as offered to the tokens of one issuer.
+#[derive(Debug)]
+pub struct OfferedPlan {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// Whom a token must be for.
+    pub audiences: Audiences,
+}
+
+/// What kinds of plan an API offers, for challenges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offers {
+    /// A bearer token can help.
+    pub bearer: bool,
+}
+
+// === impl Plans ===
+
+impl Plans {
+    /// Plans by issuer, and at most one keyless plan.
+    pub fn new(jwt: HashMap<Box<str>, Accepted>, keyless: Option<Arc<Plan>>) -> Self {
+        Self { jwt, keyless }
+    }
+
+    /// Whether nothing is on offer: the API then answers as if it did not exist.
+    pub fn is_empty(&self) -> bool {
+        self.jwt.is_empty() && self.keyless.is_none()
+    }
+
+    /// What is on offer.
+    pub fn offers(&self) -> Offers {
+        Offers {
+            bearer: !self.jwt.is_empty(),
+        }
+    }
+
+    /// The plans for tokens of this issuer.
+    pub fn for_issuer(&self, issuer: &str) -> Option<&Accepted> {
+        self.jwt.get(issuer)
+    }
+
+    /// The plan for callers who present nothing.
+    pub const fn keyless(&self) -> Option<&Arc<Plan>> {
+        self.keyless.as_ref()
+    }
+}
