@@ -3,3 +3,4 @@
 //! Read `ARCHITECTURE.md` first.
 
 pub mod config;
+pub mod control;
