@@ -6,5 +6,7 @@
 //! or a dead issuer costs callers nothing.
 //!
 //! * [`watch`] says when the configuration on disk may have changed.
+//! * [`fetch`] brings an issuer's key set over HTTP, within bounds of size and time.
 
+pub mod fetch;
 pub mod watch;
