@@ -14,6 +14,7 @@ mod place;
 mod read;
 mod schema;
 mod source;
+mod syntax;
 mod table;
 mod value;
 

@@ -8,13 +8,12 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use toml::de::DeTable;
-
 use super::decode::Draft;
 use super::mistake::{Mistake, Mistakes, quoted};
 use super::place::{Located, Place};
 use super::schema::Config;
 use super::source::Source;
+use super::syntax::Syntax;
 use super::value::Sheet;
 
 /// The largest file that is taken: ten thousand subscriptions in words are about 1 MiB.
@@ -104,14 +103,15 @@ impl Reading<'_> {
     }
 
     fn source(&mut self, source: &Source, main: bool) {
-        let (document, errors) = DeTable::parse_recoverable(source.text());
+        let syntax = Syntax::read(source.text());
+        let (document, errors) = syntax.parse();
+        let end = source.text().trim_end().len();
         let mut broken = BTreeSet::new();
-        for error in errors {
-            let end = source.text().trim_end().len();
-            let place = source.place(error.span().unwrap_or(end..end));
+        for (span, message) in errors {
+            let place = source.place(span.unwrap_or(end..end));
             // What follows in the same line is mostly its consequence.
             if broken.insert(place.line) {
-                self.mistakes.push(Mistake::new(place, error.message()));
+                self.mistakes.push(Mistake::new(place, message));
             }
         }
         let sheet = Sheet::new(source, broken, std::mem::take(&mut self.mistakes));
