@@ -1,0 +1,155 @@
+//! The language, table by table: which keys there are and what each must hold.
+//!
+//! Every table has its shape and its decoder side by side. All keys are read before the struct is put together, so one
+//! bad value hides none of its neighbours; a decoder that returns `None` has reported why.
+
+mod api;
+mod application;
+mod issuer;
+mod server;
+mod upstream;
+
+use std::path::Path;
+use std::time::Duration;
+
+use toml::de::DeTable;
+
+use super::place::{Located, Place};
+use super::schema::Config;
+use super::table::{Key, Shape, TableReader};
+use super::value::{Sheet, Value};
+
+/// The top level of a file.
+static ROOT: Shape = Shape {
+    path: "",
+    title: "at the top level",
+    keys: &[
+        Key::Value("include"),
+        Key::Table("server", &server::SERVER),
+        Key::Table("listener", &server::LISTENER),
+        Key::Table("metrics", &server::METRICS),
+        Key::Table("access_log", &server::ACCESS_LOG),
+        Key::Table("issuer", &issuer::ISSUER),
+        Key::Table("upstream", &upstream::UPSTREAM),
+        Key::Table("api", &api::API),
+        Key::Table("application", &application::APPLICATION),
+        Key::Table("subscription", &application::SUBSCRIPTION),
+        Key::Later("admin"),
+        Key::Later("state"),
+        Key::Later("counters"),
+        Key::Later("follow"),
+        Key::Later("token_service"),
+    ],
+};
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Every key of this version, as (table path, key): `("server", "threads")`, `("issuer.jwks", "url")`. The top level
+/// has the empty path.
+pub fn known_keys() -> Vec<(&'static str, &'static str)> {
+    ROOT.known_keys()
+}
+
+/// A configuration while its files are read.
+#[derive(Default)]
+pub(super) struct Draft {
+    config: Config,
+    includes: Vec<Located<String>>,
+    server_at: Option<Place>,
+    metrics_at: Option<Place>,
+    access_log_at: Option<Place>,
+}
+
+// === impl Draft ===
+
+impl Draft {
+    /// Adds what one file says.
+    pub(super) fn decode(&mut self, sheet: &Sheet<'_>, document: &DeTable<'_>, main: bool) {
+        let root = TableReader::open(sheet, &ROOT, document, 0..0);
+        self.includes.extend(
+            root.optional("include", |value| include(value, main))
+                .unwrap_or_default(),
+        );
+        let config = &mut self.config;
+        if let Some(server) = once(&root, "server", &mut self.server_at, server::server) {
+            config.server = server;
+        }
+        if let Some(metrics) = once(&root, "metrics", &mut self.metrics_at, server::metrics) {
+            config.metrics = Some(metrics);
+        }
+        if let Some(access_log) = once(&root, "access_log", &mut self.access_log_at, server::access_log) {
+            config.access_log = Some(access_log);
+        }
+        all(&root, "listener", &mut config.listeners, server::listener);
+        all(&root, "issuer", &mut config.issuers, issuer::issuer);
+        all(&root, "upstream", &mut config.upstreams, upstream::upstream);
+        all(&root, "api", &mut config.apis, api::api);
+        all(
+            &root,
+            "application",
+            &mut config.applications,
+            application::application,
+        );
+        all(
+            &root,
+            "subscription",
+            &mut config.subscriptions,
+            application::subscription,
+        );
+    }
+
+    pub(super) fn note_file(&mut self, path: &Path) {
+        self.config.files.push(path.to_owned());
+    }
+
+    /// The patterns of `include`; the second time there are none.
+    pub(super) fn take_includes(&mut self) -> Vec<Located<String>> {
+        std::mem::take(&mut self.includes)
+    }
+
+    pub(super) fn finish(self) -> Config {
+        self.config
+    }
+}
+
+/// `include`, which only the main file may have: what includes what must be seen in one place.
+fn include(value: Value<'_>, main: bool) -> Option<Vec<Located<String>>> {
+    if main {
+        value.texts()
+    } else {
+        value.wrong("only the main file may have `include`")
+    }
+}
+
+/// A table that all files together may have once.
+fn once<'a, T>(
+    root: &TableReader<'a>,
+    name: &'static str,
+    first: &mut Option<Place>,
+    decode: impl FnOnce(Value<'a>) -> Option<T>,
+) -> Option<T> {
+    root.optional(name, |value| {
+        if let Some(first) = first.as_ref() {
+            return value.wrong(format!("[{name}] is defined twice; first at {first}"));
+        }
+        *first = Some(value.place());
+        decode(value)
+    })
+}
+
+/// A table that each file may have any number of times.
+fn all<'a, T>(
+    root: &TableReader<'a>,
+    name: &'static str,
+    list: &mut Vec<T>,
+    decode: impl Fn(Value<'a>) -> Option<T>,
+) {
+    list.extend(
+        root.optional(name, |value| value.tables(&format!("[[{name}]]"), decode))
+            .unwrap_or_default(),
+    );
+}

@@ -1,0 +1,190 @@
+//! `[[api]]` with its plans and routes: what is published, and on what terms.
+//!
+//! A list that narrows something (`hosts`, `methods`, `issuers`) may be absent but not empty: an empty one would be
+//! read as "none" by one person and as "no limit" by the next.
+
+use super::issuer::audiences;
+use super::server::BODY_BYTES_MAX;
+use crate::config::place::Located;
+use crate::config::schema::{Api, HeaderEncoding, Plan, Route, ScopeMatch, Security, Stage, Validation};
+use crate::config::table::{Key, Shape};
+use crate::config::value::Value;
+
+pub(super) static API: Shape = Shape {
+    path: "api",
+    title: "in [[api]]",
+    keys: &[
+        Key::Value("name"),
+        Key::Value("version"),
+        Key::Value("hosts"),
+        Key::Value("context_path"),
+        Key::Value("strip_context_path"),
+        Key::Value("upstream"),
+        Key::Value("claim_headers"),
+        Key::Value("claim_header_separator"),
+        Key::Value("claim_header_encoding"),
+        Key::Value("forward_credential"),
+        Key::Value("body_bytes_max"),
+        Key::Table("plan", &PLAN),
+        Key::Table("route", &ROUTE),
+        Key::Later("cors"),
+        Key::Later("rate"),
+        Key::Later("quota"),
+    ],
+};
+
+static PLAN: Shape = Shape {
+    path: "api.plan",
+    title: "in [[api.plan]]",
+    keys: &[
+        Key::Value("name"),
+        Key::Value("security"),
+        Key::Value("issuers"),
+        Key::Value("audiences"),
+        Key::Value("stage"),
+        Key::Value("validation"),
+        Key::Value("subscription_validation"),
+        Key::Later("rate"),
+        Key::Later("quota"),
+        Key::Later("spike_arrest"),
+        Key::Later("concurrency"),
+        Key::Later("bandwidth"),
+        Key::Later("tier"),
+        Key::Later("selection_rule"),
+        Key::Later("publish_at"),
+        Key::Later("deprecate_at"),
+        Key::Later("close_at"),
+        Key::Later("resources"),
+    ],
+};
+
+static ROUTE: Shape = Shape {
+    path: "api.route",
+    title: "in [[api.route]]",
+    keys: &[
+        Key::Value("path"),
+        Key::Value("methods"),
+        Key::Value("scopes"),
+        Key::Value("scope_match"),
+        Key::Value("upstream"),
+        Key::Later("rate"),
+        Key::Later("quota"),
+        Key::Later("claims"),
+        Key::Later("audiences"),
+        Key::Later("timeout"),
+        Key::Later("websocket"),
+    ],
+};
+
+pub(super) fn api(value: Value<'_>) -> Option<Api> {
+    let table = value.table(&API)?;
+    let name = table.required("name", Value::text);
+    let context_path = table.required("context_path", Value::text);
+    let upstream = table.required("upstream", Value::text);
+    Some(Api {
+        version: table.optional("version", Value::text),
+        hosts: table
+            .optional("hosts", Value::texts_not_empty)
+            .unwrap_or_default(),
+        strip_context_path: table
+            .optional("strip_context_path", Value::boolean)
+            .unwrap_or_default(),
+        claim_headers: table.optional("claim_headers", claim_headers).unwrap_or_default(),
+        claim_header_separator: table.optional("claim_header_separator", Value::text_or_empty),
+        claim_header_encoding: table
+            .optional("claim_header_encoding", |value| {
+                value.word(&[
+                    ("percent", Some(HeaderEncoding::Percent)),
+                    ("refuse", Some(HeaderEncoding::Refuse)),
+                ])
+            })
+            .unwrap_or_default(),
+        forward_credential: table
+            .optional("forward_credential", Value::boolean)
+            .unwrap_or_default(),
+        body_bytes_max: table.optional("body_bytes_max", |value| value.integer(0..=BODY_BYTES_MAX)),
+        plans: table
+            .optional("plan", |value| value.tables("[[api.plan]]", plan))
+            .unwrap_or_default(),
+        routes: table
+            .optional("route", |value| value.tables("[[api.route]]", route))
+            .unwrap_or_default(),
+        name: name?,
+        context_path: context_path?,
+        upstream: upstream?,
+    })
+}
+
+fn claim_headers(value: Value<'_>) -> Option<Vec<(Located<String>, Located<String>)>> {
+    let entries = value.entries()?;
+    Some(
+        entries
+            .into_iter()
+            .filter_map(|(header, claim)| Some((header, claim.text()?)))
+            .collect(),
+    )
+}
+
+fn plan(value: Value<'_>) -> Option<Plan> {
+    let table = value.table(&PLAN)?;
+    let name = table.required("name", Value::text);
+    let security = table.required("security", |value| Some(value.located(security(value)?)));
+    let stage = table.optional("stage", |value| Some(value.located(stage(value)?)));
+    Some(Plan {
+        issuers: table
+            .optional("issuers", Value::texts_not_empty)
+            .unwrap_or_default(),
+        audiences: table.optional("audiences", audiences),
+        // A default has no place of its own; the plan's is the best there is.
+        stage: stage.unwrap_or_else(|| value.located(Stage::default())),
+        validation: table
+            .optional("validation", |value| {
+                value.word(&[
+                    ("auto", Some(Validation::Auto)),
+                    ("manual", Some(Validation::Manual)),
+                ])
+            })
+            .unwrap_or_default(),
+        subscription_validation: table.optional("subscription_validation", |value| {
+            Some(value.located(value.boolean()?))
+        }),
+        name: name?,
+        security: security?,
+    })
+}
+
+fn security(value: Value<'_>) -> Option<Security> {
+    value.word(&[
+        ("jwt", Some(Security::Jwt)),
+        ("keyless", Some(Security::Keyless)),
+        ("oauth2", None),
+        ("api_key", None),
+    ])
+}
+
+fn stage(value: Value<'_>) -> Option<Stage> {
+    value.word(&[
+        ("staging", Some(Stage::Staging)),
+        ("published", Some(Stage::Published)),
+        ("deprecated", Some(Stage::Deprecated)),
+        ("closed", Some(Stage::Closed)),
+    ])
+}
+
+fn route(value: Value<'_>) -> Option<Route> {
+    let table = value.table(&ROUTE)?;
+    let path = table.required("path", Value::text);
+    Some(Route {
+        methods: table
+            .optional("methods", Value::texts_not_empty)
+            .unwrap_or_default(),
+        scopes: table.optional("scopes", Value::texts).unwrap_or_default(),
+        scope_match: table
+            .optional("scope_match", |value| {
+                value.word(&[("any", Some(ScopeMatch::Any)), ("all", Some(ScopeMatch::All))])
+            })
+            .unwrap_or_default(),
+        upstream: table.optional("upstream", Value::text),
+        path: path?,
+    })
+}

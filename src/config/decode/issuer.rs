@@ -1,0 +1,184 @@
+//! `[[issuer]]`: whose tokens are accepted and where their keys come from.
+
+use std::time::Duration;
+
+use super::{DAY, HOUR, MINUTE, SECOND};
+use crate::config::place::Located;
+use crate::config::schema::{Audiences, ClaimMapping, Issuer, IssuerKey, Jwks};
+use crate::config::table::{Key, Shape};
+use crate::config::value::Value;
+
+pub(super) static ISSUER: Shape = Shape {
+    path: "issuer",
+    title: "in [[issuer]]",
+    keys: &[
+        Key::Value("name"),
+        Key::Value("algorithms"),
+        Key::Value("audiences"),
+        Key::Value("audience_optional"),
+        Key::Table("jwks", &JWKS),
+        Key::Table("keys", &ISSUER_KEY),
+        Key::Value("leeway"),
+        Key::Value("max_lifetime"),
+        Key::Value("required_claims"),
+        Key::Value("scopes_claim"),
+        Key::Value("client_id_claims"),
+        Key::Value("token_types"),
+        Key::Table("claim_mapping", &CLAIM_MAPPING),
+        Key::Later("discovery"),
+        Key::Later("secret"),
+        Key::Later("use_default_claim_mapping"),
+        Key::Later("audience_from"),
+        Key::Later("introspection"),
+    ],
+};
+
+static JWKS: Shape = Shape {
+    path: "issuer.jwks",
+    title: "in `jwks` of [[issuer]]",
+    keys: &[
+        Key::Value("url"),
+        Key::Value("file"),
+        Key::Value("refresh_interval"),
+        Key::Value("cooldown"),
+        Key::Value("stale_after"),
+        Key::Value("danger_allow_http"),
+        Key::Later("follow_redirects"),
+        Key::Later("wait"),
+        Key::Later("ca_file"),
+        Key::Later("proxy"),
+    ],
+};
+
+static ISSUER_KEY: Shape = Shape {
+    path: "issuer.keys",
+    title: "in an entry of `keys` of [[issuer]]",
+    keys: &[Key::Value("file")],
+};
+
+static CLAIM_MAPPING: Shape = Shape {
+    path: "issuer.claim_mapping",
+    title: "in [[issuer.claim_mapping]]",
+    keys: &[
+        Key::Value("remote_claim"),
+        Key::Value("local_claim"),
+        Key::Later("split"),
+        Key::Later("join"),
+        Key::Later("prefix"),
+        Key::Later("lowercase"),
+        Key::Later("regex"),
+        Key::Later("default"),
+    ],
+};
+
+const REFRESH_INTERVAL: Duration = Duration::from_secs(5 * 60);
+const COOLDOWN: Duration = Duration::from_secs(10);
+const STALE_AFTER: Duration = DAY;
+const STALE_AFTER_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const LEEWAY: Duration = Duration::from_secs(30);
+const LEEWAY_MAX: Duration = Duration::from_secs(5 * MINUTE.as_secs());
+
+pub(super) fn issuer(value: Value<'_>) -> Option<Issuer> {
+    let table = value.table(&ISSUER)?;
+    let name = table.required("name", Value::text);
+    let algorithms = table.required("algorithms", |value| {
+        Some(value.located(value.texts_not_empty()?))
+    });
+    Some(Issuer {
+        audiences: table.optional("audiences", audiences),
+        audience_optional: table
+            .optional("audience_optional", Value::boolean)
+            .unwrap_or_default(),
+        jwks: table.optional("jwks", |value| Some(value.located(jwks(value)?))),
+        keys: table.optional("keys", keys).unwrap_or_default(),
+        leeway: table
+            .optional("leeway", |value| value.duration(Duration::ZERO..=LEEWAY_MAX))
+            .unwrap_or(LEEWAY),
+        max_lifetime: table.optional("max_lifetime", |value| value.duration(SECOND..=Duration::MAX)),
+        required_claims: table.optional("required_claims", Value::texts),
+        scopes_claim: table.optional("scopes_claim", Value::text),
+        client_id_claims: table.optional("client_id_claims", Value::texts_not_empty),
+        token_types: table.optional("token_types", Value::texts_not_empty),
+        claim_mappings: table
+            .optional("claim_mapping", |value| {
+                value.tables("[[issuer.claim_mapping]]", claim_mapping)
+            })
+            .unwrap_or_default(),
+        name: name?,
+        algorithms: algorithms?,
+    })
+}
+
+/// A list, or the one word that opens the door to every audience.
+pub(super) fn audiences(value: Value<'_>) -> Option<Located<Audiences>> {
+    const ANY: &str = "danger-accept-any";
+    match value.as_str() {
+        Some(ANY) => Some(value.located(Audiences::DangerAcceptAny)),
+        Some(_) => value.wrong_but(
+            format!("`audiences` is a list, or exactly \"{ANY}\""),
+            "write a list: audiences = [\"…\"]",
+        ),
+        None => Some(value.located(Audiences::AnyOf(value.texts_not_empty()?))),
+    }
+}
+
+fn jwks(value: Value<'_>) -> Option<Jwks> {
+    let table = value.table(&JWKS)?;
+    let refresh_interval = table
+        .optional("refresh_interval", |value| value.duration(SECOND..=DAY))
+        .unwrap_or(REFRESH_INTERVAL);
+    let jwks = Jwks {
+        url: table.optional("url", Value::text),
+        file: table.optional("file", Value::file),
+        refresh_interval,
+        cooldown: table
+            .optional("cooldown", |value| value.duration(SECOND..=HOUR))
+            .unwrap_or(COOLDOWN),
+        stale_after: table
+            .optional("stale_after", |value| stale_after(value, refresh_interval))
+            .unwrap_or(STALE_AFTER),
+        danger_allow_http: table
+            .optional("danger_allow_http", Value::boolean)
+            .unwrap_or_default(),
+    };
+    match (table.has("url"), table.has("file")) {
+        (true, true) => value.wrong_but("`jwks` has both `url` and `file`", "keep one"),
+        (false, false) => {
+            table.missing("`url` or `file`");
+            None
+        }
+        _ => Some(jwks),
+    }
+}
+
+/// Good keys must not be dropped before their next refresh.
+fn stale_after(value: Value<'_>, refresh_interval: Duration) -> Option<Duration> {
+    let stale_after = value.duration(SECOND..=STALE_AFTER_MAX)?;
+    if stale_after < refresh_interval {
+        let interval = humantime::format_duration(refresh_interval);
+        return value.wrong(format!(
+            "`stale_after` must be at least `refresh_interval`, which is {interval}"
+        ));
+    }
+    Some(stale_after)
+}
+
+fn keys(value: Value<'_>) -> Option<Vec<IssuerKey>> {
+    let entries = value.entries()?;
+    let keys = entries.into_iter().filter_map(|(kid, value)| {
+        let table = value.table(&ISSUER_KEY)?;
+        let file = table.required("file", Value::file);
+        Some(IssuerKey { kid, file: file? })
+    });
+    Some(keys.collect())
+}
+
+fn claim_mapping(value: Value<'_>) -> Option<ClaimMapping> {
+    let table = value.table(&CLAIM_MAPPING)?;
+    let remote_claim = table.required("remote_claim", Value::text);
+    let local_claim = table.required("local_claim", Value::text);
+    Some(ClaimMapping {
+        remote_claim: remote_claim?,
+        local_claim: local_claim?,
+    })
+}

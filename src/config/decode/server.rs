@@ -1,0 +1,128 @@
+//! The process itself: `[server]`, `[[listener]]`, `[metrics]`, `[access_log]`.
+//!
+//! Every bound on what strangers may send has a default here, in [`Server::default`], and a range in which it may be
+//! moved: none can be switched off.
+
+use std::time::Duration;
+
+use super::{HOUR, SECOND};
+use crate::config::schema::{AccessLog, DuplicateSlashes, Listener, Metrics, PathParameters, Server};
+use crate::config::table::{Key, Shape};
+use crate::config::value::Value;
+
+pub(super) static SERVER: Shape = Shape {
+    path: "server",
+    title: "in [server]",
+    keys: &[
+        Key::Value("threads"),
+        Key::Value("grace_period"),
+        Key::Value("request_id_header"),
+        Key::Value("trusted_proxies"),
+        Key::Value("verbose_errors"),
+        Key::Value("header_bytes_max"),
+        Key::Value("headers_max"),
+        Key::Value("target_bytes_max"),
+        Key::Value("body_bytes_max"),
+        Key::Value("idle_timeout"),
+        Key::Value("read_timeout"),
+        Key::Value("write_timeout"),
+        Key::Value("upstream_connections_idle_max"),
+        Key::Value("duplicate_slashes"),
+        Key::Value("path_parameters"),
+    ],
+};
+
+pub(super) static LISTENER: Shape = Shape {
+    path: "listener",
+    title: "in [[listener]]",
+    keys: &[Key::Value("address"), Key::Later("tls"), Key::Later("http2")],
+};
+
+pub(super) static METRICS: Shape = Shape {
+    path: "metrics",
+    title: "in [metrics]",
+    keys: &[Key::Value("address")],
+};
+
+pub(super) static ACCESS_LOG: Shape = Shape {
+    path: "access_log",
+    title: "in [access_log]",
+    keys: &[Key::Value("path"), Key::Value("claims")],
+};
+
+/// TOML has no larger integer.
+pub(super) const BODY_BYTES_MAX: u64 = i64::MAX.unsigned_abs();
+
+pub(super) fn server(value: Value<'_>) -> Option<Server> {
+    let table = value.table(&SERVER)?;
+    let or = Server::default();
+    let timeout = |value: Value<'_>| value.duration(SECOND..=HOUR);
+    Some(Server {
+        threads: table.optional("threads", |value| Some(value.located(value.integer(1..=1024)?))),
+        grace_period: table
+            .optional("grace_period", |value| value.duration(Duration::ZERO..=HOUR))
+            .unwrap_or(or.grace_period),
+        request_id_header: table.optional("request_id_header", Value::text),
+        trusted_proxies: table
+            .optional("trusted_proxies", Value::texts)
+            .unwrap_or_default(),
+        verbose_errors: table
+            .optional("verbose_errors", Value::boolean)
+            .unwrap_or(or.verbose_errors),
+        header_bytes_max: table
+            .optional("header_bytes_max", |value| value.integer(1024..=1024 * 1024))
+            .unwrap_or(or.header_bytes_max),
+        headers_max: table
+            .optional("headers_max", |value| value.integer(1..=256))
+            .unwrap_or(or.headers_max),
+        target_bytes_max: table
+            .optional("target_bytes_max", |value| value.integer(256..=64 * 1024))
+            .unwrap_or(or.target_bytes_max),
+        body_bytes_max: table
+            .optional("body_bytes_max", |value| value.integer(0..=BODY_BYTES_MAX))
+            .unwrap_or(or.body_bytes_max),
+        idle_timeout: table.optional("idle_timeout", timeout).unwrap_or(or.idle_timeout),
+        read_timeout: table.optional("read_timeout", timeout).unwrap_or(or.read_timeout),
+        write_timeout: table
+            .optional("write_timeout", timeout)
+            .unwrap_or(or.write_timeout),
+        upstream_connections_idle_max: table
+            .optional("upstream_connections_idle_max", |value| value.integer(1..=65536))
+            .unwrap_or(or.upstream_connections_idle_max),
+        duplicate_slashes: table
+            .optional("duplicate_slashes", |value| {
+                value.word(&[
+                    ("refuse", Some(DuplicateSlashes::Refuse)),
+                    ("merge", Some(DuplicateSlashes::Merge)),
+                ])
+            })
+            .unwrap_or_default(),
+        path_parameters: table
+            .optional("path_parameters", |value| {
+                value.word(&[
+                    ("refuse", Some(PathParameters::Refuse)),
+                    ("strip", Some(PathParameters::Strip)),
+                ])
+            })
+            .unwrap_or_default(),
+    })
+}
+
+pub(super) fn listener(value: Value<'_>) -> Option<Listener> {
+    let table = value.table(&LISTENER)?;
+    let address = table.required("address", Value::address);
+    Some(Listener { address: address? })
+}
+
+pub(super) fn metrics(value: Value<'_>) -> Option<Metrics> {
+    let table = value.table(&METRICS)?;
+    let address = table.required("address", Value::address);
+    Some(Metrics { address: address? })
+}
+
+pub(super) fn access_log(value: Value<'_>) -> Option<AccessLog> {
+    let table = value.table(&ACCESS_LOG)?;
+    let path = table.required("path", Value::text);
+    let claims = table.optional("claims", Value::texts).unwrap_or_default();
+    Some(AccessLog { path: path?, claims })
+}

@@ -1,0 +1,166 @@
+//! Keys and words that are missing, misspelt, or of another version.
+
+use super::{check, check_issuer};
+
+#[test]
+fn words() {
+    let text = "[server]\nduplicate_slashes = \"marge\"\npath_parameters = \"keep\"\n";
+    check(
+        text,
+        &[
+            "2:21: unknown word `marge` for `duplicate_slashes` (did you mean `merge`?): duplicate_slashes = \"marge\"",
+            "3:19: unknown word `keep` for `path_parameters` (known are `refuse`, `strip`): path_parameters = \"keep\"",
+        ],
+    );
+    check(
+        "[[upstream]]\nname = \"a\"\npeers = [\"127.0.0.1:1\"]\nbalance = \"hash\"\n",
+        &["4:11: `hash` is not available in this version of Tollgate: balance = \"hash\""],
+    );
+    let plan = "[[api]]\nname = \"a\"\ncontext_path = \"/\"\nupstream = \"u\"\n[[api.plan]]\nname = \"p\"\n";
+    check(
+        &format!("{plan}security = \"oauth2\"\n"),
+        &["7:12: `oauth2` is not available in this version of Tollgate: security = \"oauth2\""],
+    );
+    check(
+        &format!("{plan}security = \"none\"\n"),
+        &["7:12: unknown word `none` for `security` (known are `jwt`, `keyless`): security = \"none\""],
+    );
+}
+
+#[test]
+fn keys_that_do_not_exist() {
+    check_issuer(
+        "algoritms = [\"RS256\"]\nfrobnicate = 1\n",
+        &[
+            "4:1: unknown key `algoritms` in [[issuer]] (did you mean `algorithms`?): algoritms = [\"RS256\"]",
+            "5:1: unknown key `frobnicate` in [[issuer]] (known are `name`, `algorithms`, `audiences`, \
+         `audience_optional`, `jwks`, `keys`, `leeway`, `max_lifetime`, `required_claims`, `scopes_claim`, \
+         `client_id_claims`, `token_types`, `claim_mapping`): frobnicate = 1",
+        ],
+    );
+    check_issuer(
+        "jwks.url = \"u\"\njwks.refresh_intervall = \"1s\"\n",
+        &[
+            "5:6: unknown key `refresh_intervall` in `jwks` of [[issuer]] (did you mean `refresh_interval`?): \
+         jwks.refresh_intervall = \"1s\"",
+        ],
+    );
+    check_issuer(
+        "keys = { a = { file = \"a\", pin = 1 } }\n",
+        &[
+            "4:28: unknown key `pin` in an entry of `keys` of [[issuer]] (known are `file`): \
+         keys = { a = { file = \"a\", pin = 1 } }",
+        ],
+    );
+    check(
+        "[[isuer]]\n",
+        &["1:3: unknown key `isuer` at the top level (did you mean `issuer`?): [[isuer]]"],
+    );
+    check(
+        "[metrics]\naddress = \"127.0.0.1:1\"\nAddress = 1\n",
+        &["3:1: unknown key `Address` in [metrics] (did you mean `address`?): Address = 1"],
+    );
+}
+
+#[test]
+fn keys_of_other_versions() {
+    let tables: [(&str, &str, &[&str]); 10] = [
+        ("", "", &["admin", "state", "counters", "follow", "token_service"]),
+        ("[[listener]]\naddress = \"127.0.0.1:1\"\n", "", &["tls", "http2"]),
+        (
+            "[[issuer]]\nname = \"a\"\nalgorithms = [\"a\"]\n",
+            "",
+            &[
+                "discovery",
+                "secret",
+                "use_default_claim_mapping",
+                "audience_from",
+                "introspection",
+            ],
+        ),
+        (
+            "[[issuer]]\nname = \"a\"\nalgorithms = [\"a\"]\njwks.url = \"u\"\n",
+            "jwks.",
+            &["follow_redirects", "wait", "ca_file", "proxy"],
+        ),
+        (
+            "[[issuer]]\nname = \"a\"\nalgorithms = [\"a\"]\n[[issuer.claim_mapping]]\nremote_claim = \"a\"\nlocal_claim = \"b\"\n",
+            "",
+            &["split", "join", "prefix", "lowercase", "regex", "default"],
+        ),
+        (
+            "[[upstream]]\nname = \"a\"\npeers = [\"127.0.0.1:1\"]\n",
+            "",
+            &["health", "tls"],
+        ),
+        (
+            "[[api]]\nname = \"a\"\ncontext_path = \"/\"\nupstream = \"u\"\n",
+            "",
+            &["cors", "rate", "quota"],
+        ),
+        (
+            "[[api]]\nname = \"a\"\ncontext_path = \"/\"\nupstream = \"u\"\n[[api.plan]]\nname = \"p\"\nsecurity = \"jwt\"\n",
+            "",
+            &[
+                "rate",
+                "quota",
+                "spike_arrest",
+                "concurrency",
+                "bandwidth",
+                "tier",
+                "selection_rule",
+                "publish_at",
+                "deprecate_at",
+                "close_at",
+                "resources",
+            ],
+        ),
+        (
+            "[[api]]\nname = \"a\"\ncontext_path = \"/\"\nupstream = \"u\"\n[[api.route]]\npath = \"/\"\n",
+            "",
+            &["rate", "quota", "claims", "audiences", "timeout", "websocket"],
+        ),
+        ("[[application]]\nid = \"a\"\n", "", &["claim_sets", "api_keys"]),
+    ];
+    for (table, prefix, keys) in tables {
+        let line = table.lines().count() + 1;
+        let column = prefix.len() + 1;
+        for key in keys {
+            let expected = format!(
+                "{line}:{column}: `{key}` is not available in this version of Tollgate; remove it: {prefix}{key} = {{}}"
+            );
+            check(&format!("{table}{prefix}{key} = {{}}\n"), &[&expected]);
+        }
+    }
+}
+
+#[test]
+fn required_keys() {
+    check(
+        "[[issuer]]\n",
+        &[
+            "1:1: missing required key `algorithms` in [[issuer]]: [[issuer]]",
+            "1:1: missing required key `name` in [[issuer]]: [[issuer]]",
+        ],
+    );
+    check_issuer(
+        "jwks.cooldown = \"1s\"\n[[issuer.claim_mapping]]\nlocal_claim = \"\"\n",
+        &[
+            "4:1: missing required key `url` or `file` in `jwks` of [[issuer]]: jwks.cooldown = \"1s\"",
+            "5:1: missing required key `remote_claim` in [[issuer.claim_mapping]]: [[issuer.claim_mapping]]",
+            "6:15: `local_claim` must not be empty: local_claim = \"\"",
+        ],
+    );
+    check_issuer(
+        "keys = { a = {} }\n",
+        &["4:14: missing required key `file` in an entry of `keys` of [[issuer]]: keys = { a = {} }"],
+    );
+    check(
+        "[[api]]\nname = \"a\"\ncontext_path = \"/\"\nupstream = \"u\"\n[[api.plan]]\n[[api.route]]\n",
+        &[
+            "5:1: missing required key `name` in [[api.plan]]: [[api.plan]]",
+            "5:1: missing required key `security` in [[api.plan]]: [[api.plan]]",
+            "6:1: missing required key `path` in [[api.route]]: [[api.route]]",
+        ],
+    );
+}
