@@ -1,16 +1,20 @@
 //! Tollgate, an edge API gateway: every request's token, plan and subscription are decided here, in microseconds.
 //!
-//! Read `ARCHITECTURE.md` first.
+//! Read `ARCHITECTURE.md` first, then [`access`]: the one function that a request's fate depends on.
 
+pub mod access;
 pub mod api;
 pub mod authorization;
 pub mod config;
+pub mod control;
+pub mod credential;
 pub mod id;
 pub mod identity;
 pub mod issuer;
 pub mod mint;
 pub mod route;
 pub mod secret;
+pub mod snapshot;
 pub mod subscription;
 pub mod telemetry;
 pub mod time;
