@@ -22,6 +22,8 @@ use crate::token::{KeySet, Rules};
 pub struct Issuer {
     /// Its name: exactly the `iss` of its tokens.
     pub name: IssuerName,
+    /// Its place among the issuers of the snapshot, for what is kept beside a snapshot (meters).
+    pub index: usize,
     /// What its tokens must be like.
     pub rules: Rules,
     /// Where its keys come from.

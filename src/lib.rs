@@ -12,6 +12,7 @@ pub mod id;
 pub mod identity;
 pub mod issuer;
 pub mod mint;
+pub mod proxy;
 pub mod route;
 pub mod secret;
 pub mod snapshot;

@@ -24,6 +24,8 @@ pub const TURNS_MAX: usize = 10_000;
 pub struct Upstream {
     /// Its name.
     pub name: UpstreamName,
+    /// Its place among the upstreams of the snapshot, for what is kept beside a snapshot (meters).
+    pub index: usize,
     /// How many further peers may be tried when a connection cannot be made.
     pub retries: usize,
     peers: Vec<Peer>,
@@ -53,7 +55,7 @@ pub struct Limits {
     pub idle_timeout: Duration,
 }
 
-/// The peers that one request has tried, as a set of their places.
+/// The peers that one request could not reach, as a set of their places.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tried([u64; PEERS_MAX / 64]);
 
@@ -77,6 +79,7 @@ impl Upstream {
     /// See [`UpstreamError`].
     pub fn new(
         name: UpstreamName,
+        index: usize,
         peers: &[(SocketAddr, u32)],
         limits: Limits,
         retries: usize,
@@ -95,6 +98,7 @@ impl Upstream {
             .collect();
         Ok(Self {
             name,
+            index,
             retries,
             peers,
             turns,
@@ -102,16 +106,17 @@ impl Upstream {
         })
     }
 
-    /// The peer whose turn it is, passing over those that were tried; nothing when all were.
-    pub fn choose(&self, tried: &mut Tried) -> Option<&Peer> {
+    /// The peer whose turn it is, and its place, passing over those that cannot be reached; nothing when none can.
+    pub fn choose(&self, unreachable: &Tried) -> Option<(usize, &Peer)> {
         let start = self.next.fetch_add(1, Ordering::Relaxed);
-        let round = (0..self.turns.len()).filter_map(|step| {
+        for step in 0..self.turns.len() {
             let turn = self.turns.get(start.wrapping_add(step) % self.turns.len())?;
-            Some(usize::from(*turn))
-        });
-        let place = round.into_iter().find(|place| !tried.contains(*place))?;
-        tried.insert(place);
-        self.peers.get(place)
+            let place = usize::from(*turn);
+            if !unreachable.contains(place) {
+                return Some((place, self.peers.get(place)?));
+            }
+        }
+        None
     }
 
     /// How many peers there are.
@@ -138,7 +143,8 @@ impl Tried {
             .is_none_or(|word| word & (1 << (place % 64)) != 0)
     }
 
-    fn insert(&mut self, place: usize) {
+    /// Adds one.
+    pub fn insert(&mut self, place: usize) {
         if let Some(word) = self.0.get_mut(place / 64) {
             *word |= 1 << (place % 64);
         }
@@ -208,7 +214,7 @@ mod tests {
             .zip(weights)
             .map(|(port, weight)| (SocketAddr::from(([127, 0, 0, 1], port)), *weight))
             .collect();
-        Upstream::new(UpstreamName::new("u"), &peers, limits, 1).unwrap()
+        Upstream::new(UpstreamName::new("u"), 0, &peers, limits, 1).unwrap()
     }
 
     #[test]
@@ -226,13 +232,15 @@ mod tests {
     }
 
     #[test]
-    fn a_request_never_gets_the_same_peer_twice() {
+    fn a_peer_that_cannot_be_reached_is_passed_over() {
         let upstream = upstream(&[1, 3, 2]);
         for _ in 0..20 {
             let mut tried = Tried::default();
-            let mut ports: Vec<u16> = std::iter::from_fn(|| upstream.choose(&mut tried))
-                .map(|peer| peer.address.port())
-                .collect();
+            let mut ports = Vec::new();
+            while let Some((place, peer)) = upstream.choose(&tried) {
+                tried.insert(place);
+                ports.push(peer.address.port());
+            }
             ports.sort_unstable();
             assert_eq!(ports, [9000, 9001, 9002]);
         }

@@ -13,6 +13,7 @@ use std::fmt::Write as _;
 )]
 pub enum Code {
     BadRequest,
+    RequestTimeout,
     BodyTooLarge,
     TargetTooLong,
     FieldsTooLarge,
@@ -123,8 +124,9 @@ impl Challenge<'_> {
 
 impl Code {
     /// Every code there is.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::BadRequest,
+        Self::RequestTimeout,
         Self::BodyTooLarge,
         Self::TargetTooLong,
         Self::FieldsTooLarge,
@@ -169,6 +171,7 @@ impl Code {
     const fn describe(self) -> (u16, &'static str, &'static str) {
         match self {
             Self::BadRequest => (400, "bad_request", "The request is malformed."),
+            Self::RequestTimeout => (408, "request_timeout", "The request did not arrive in time."),
             Self::BodyTooLarge => (413, "body_too_large", "The request body is too large."),
             Self::TargetTooLong => (414, "target_too_long", "The request target is too long."),
             Self::FieldsTooLarge => (
@@ -225,6 +228,7 @@ impl Code {
             403 => "Forbidden",
             404 => "Not Found",
             405 => "Method Not Allowed",
+            408 => "Request Timeout",
             413 => "Content Too Large",
             414 => "URI Too Long",
             431 => "Request Header Fields Too Large",

@@ -123,7 +123,7 @@ pub(super) fn upstreams(written: Vec<config::Upstream>, mistakes: &mut Mistakes)
             addresses.push((address.value, *weight));
         }
         let id = UpstreamName::new(name.value.as_str());
-        match Upstream::new(id, &addresses, limits, retries) {
+        match Upstream::new(id, upstreams.len(), &addresses, limits, retries) {
             Ok(upstream) => upstreams.push((name.value, Arc::new(upstream))),
             Err(error) => mistakes.push(Mistake::new(peers.place, error.to_string())),
         }

@@ -42,17 +42,22 @@ pub(super) fn compile(
     mistakes: &mut Mistakes,
 ) -> Vec<Draft> {
     let mut names = Names::default();
-    issuers
-        .into_iter()
-        .filter(|issuer| names.claim("the issuer", &issuer.name.value, &issuer.name.place, mistakes))
-        .collect::<Vec<_>>()
-        .into_iter()
-        .filter_map(|issuer| draft(issuer, inputs, warnings, mistakes))
-        .collect()
+    let mut drafts = Vec::new();
+    for issuer in issuers {
+        let new = names.claim("the issuer", &issuer.name.value, &issuer.name.place, mistakes);
+        let Some(draft) = draft(issuer, drafts.len(), inputs, warnings, mistakes) else {
+            continue;
+        };
+        if new {
+            drafts.push(draft);
+        }
+    }
+    drafts
 }
 
 fn draft(
     issuer: config::Issuer,
+    index: usize,
     inputs: Inputs<'_>,
     warnings: &mut Vec<String>,
     mistakes: &mut Mistakes,
@@ -106,6 +111,7 @@ fn draft(
     Some(Draft {
         issuer: Arc::new(Issuer {
             name: id,
+            index,
             rules,
             source,
             ring,

@@ -1,0 +1,288 @@
+//! The edge where requests arrive: Pingora's `ProxyHttp`, and nothing that decides.
+//!
+//! What happens here is translation. A session becomes a [`RequestView`], [`evaluate`] decides, a denial becomes an
+//! answer ([`answer`]), a permit becomes a request to an upstream ([`forward`]), and when all is done one record and one
+//! count of each metric are made ([`record`]), for permit and denial alike.
+
+mod answer;
+mod context;
+mod failure;
+mod forward;
+mod live;
+mod meters;
+mod record;
+mod view;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::modules::http::HttpModules;
+use pingora::proxy::{FailToProxy, ProxyHttp, Session};
+use pingora::upstreams::peer::HttpPeer;
+use pingora::{Error, ErrorType, Result};
+
+pub use live::Cell;
+pub use record::AccessLog;
+
+use self::context::{Context, Outcome, Watch};
+use crate::access::{Cause, Code, DataPlane, Denial, RequestError, evaluate};
+use crate::id::IssuerName;
+use crate::subscription::Index;
+use crate::time::Clock;
+use crate::token::TokenError;
+
+/// How long a request body that nobody wants may keep its connection: then it is closed.
+const DRAIN_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Told when a token names a key that its issuer has not published yet.
+pub type KeyMiss = Box<dyn Fn(&IssuerName) + Send + Sync>;
+
+/// The gateway as Pingora runs it.
+pub struct Gateway {
+    cell: Arc<Cell>,
+    index: Arc<Index>,
+    access_log: Option<AccessLog>,
+    key_miss: KeyMiss,
+    request_ids: view::RequestIds,
+}
+
+// === impl Gateway ===
+
+impl Gateway {
+    /// A gateway that reads these cells.
+    pub fn new(cell: Arc<Cell>, index: Arc<Index>, access_log: Option<AccessLog>, key_miss: KeyMiss) -> Self {
+        Self {
+            cell,
+            index,
+            access_log,
+            key_miss,
+            request_ids: view::RequestIds::new(),
+        }
+    }
+
+    /// Looks at the request and decides. Nothing here waits.
+    fn decide(&self, session: &Session, context: &mut Context) {
+        let snapshot = Arc::clone(&context.live.snapshot);
+        let (id, client) = self.request_ids.identify(session, &snapshot.http);
+        context.request_id = id;
+        context.client = client;
+        let accepted = view::accept(session, &snapshot.http);
+        let outcome = accepted.and_then(|accepted| {
+            let plane = DataPlane {
+                snapshot: &snapshot,
+                index: &self.index,
+            };
+            let mut watch = Watch::new(&context.live.meters);
+            let decided = evaluate(
+                &plane,
+                &accepted.view(session, client.address),
+                context.now,
+                &mut watch,
+            );
+            context.target = accepted.target(session);
+            decided
+        });
+        let outcome = outcome.and_then(|permit| {
+            let error = match view::content_length(session) {
+                Ok(Some(bytes)) if bytes > permit.api().body_bytes_max => RequestError::BodyTooLarge,
+                Ok(_) => return Ok(permit),
+                Err(error) => error,
+            };
+            let mut denial = Denial::new(Cause::Request(error));
+            denial.api = Some(Arc::clone(permit.api()));
+            denial.plan = Some(Arc::clone(permit.plan()));
+            Err(denial)
+        });
+        context.access_duration = context.started.elapsed();
+        context.outcome = match outcome {
+            Ok(permit) => {
+                if let Some(caller) = permit.caller() {
+                    caller.key.note_use(context.now);
+                }
+                Outcome::Permitted(permit)
+            }
+            Err(denial) => {
+                if let (Cause::Token(TokenError::KeyUnknown), Some(issuer)) = (&denial.cause, &denial.issuer)
+                {
+                    (self.key_miss)(issuer);
+                }
+                Outcome::Denied(denial)
+            }
+        };
+    }
+}
+
+#[async_trait]
+impl ProxyHttp for Gateway {
+    type CTX = Context;
+
+    fn new_ctx(&self) -> Context {
+        Context::new(self.cell.live(), Clock.now())
+    }
+
+    /// No modules: each would cost an allocation a request.
+    fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
+
+    async fn early_request_filter(&self, session: &mut Session, context: &mut Context) -> Result<()> {
+        let http = &context.live.snapshot.http;
+        // Pingora keeps HTTP/1.1 connections for ever unless told otherwise on every request. While it is shutting
+        // down it has already told the session to close.
+        if !session.is_process_shutting_down() {
+            session.set_keepalive(Some(http.idle_timeout.as_secs()));
+        }
+        session.set_read_timeout(Some(http.read_timeout));
+        session.set_write_timeout(Some(http.write_timeout));
+        session.set_total_drain_timeout(Some(DRAIN_TIMEOUT));
+        Ok(())
+    }
+
+    async fn request_filter(&self, session: &mut Session, context: &mut Context) -> Result<bool> {
+        self.decide(session, context);
+        let Outcome::Denied(denial) = &context.outcome else {
+            return Ok(false);
+        };
+        if let Cause::Request(_) = denial.cause {
+            // Whoever sends bad HTTP may mean something else with the bytes that follow.
+            session.set_keepalive(None);
+        }
+        let page = answer::Page::of_denial(denial, context);
+        page.send(session).await?;
+        Ok(true)
+    }
+
+    async fn upstream_peer(&self, _session: &mut Session, context: &mut Context) -> Result<Box<HttpPeer>> {
+        let Outcome::Permitted(permit) = &context.outcome else {
+            return Error::e_explain(
+                ErrorType::InternalError,
+                "a request without a permit goes nowhere",
+            );
+        };
+        context.attempt.get_or_insert_with(Instant::now);
+        context.body_bytes = 0; // a retry sends the body again
+        let Some((place, peer)) = permit.route().upstream.choose(&context.unreachable) else {
+            return Error::e_explain(ErrorType::HTTPStatus(503), "no peer is left to try");
+        };
+        context.peer = Some((place, peer.address));
+        Ok(peer.to_http_peer())
+    }
+
+    fn fail_to_connect(
+        &self,
+        _session: &mut Session,
+        _peer: &HttpPeer,
+        context: &mut Context,
+        mut error: Box<Error>,
+    ) -> Box<Error> {
+        // Nothing was sent, so another peer may be asked, whatever the method.
+        if let (Some((place, _)), Outcome::Permitted(permit)) = (context.peer, &context.outcome) {
+            let upstream = &permit.route().upstream;
+            context.unreachable.insert(place);
+            context.connect_failures += 1;
+            let again =
+                context.connect_failures <= upstream.retries && context.connect_failures < upstream.peers();
+            error.set_retry(again);
+        }
+        error
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        session: &mut Session,
+        request: &mut RequestHeader,
+        context: &mut Context,
+    ) -> Result<()> {
+        forward::request(session, request, context)
+    }
+
+    async fn request_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<Bytes>,
+        _end: bool,
+        context: &mut Context,
+    ) -> Result<()> {
+        let Some(chunk) = body else { return Ok(()) };
+        context.body_bytes = context.body_bytes.saturating_add(chunk.len() as u64);
+        match &context.outcome {
+            Outcome::Permitted(permit) if context.body_bytes <= permit.api().body_bytes_max => Ok(()),
+            _ => Error::e_explain(ErrorType::HTTPStatus(413), "the request body is too large"),
+        }
+    }
+
+    async fn upstream_response_filter(
+        &self,
+        _session: &mut Session,
+        _response: &mut ResponseHeader,
+        context: &mut Context,
+    ) -> Result<()> {
+        context.first_byte.get_or_insert_with(Instant::now);
+        Ok(())
+    }
+
+    fn upstream_response_body_filter(
+        &self,
+        _session: &mut Session,
+        _body: &mut Option<Bytes>,
+        end: bool,
+        context: &mut Context,
+    ) -> Result<Option<std::time::Duration>> {
+        if end {
+            context.last_byte = Some(Instant::now());
+        }
+        Ok(None)
+    }
+
+    async fn response_filter(
+        &self,
+        _session: &mut Session,
+        response: &mut ResponseHeader,
+        context: &mut Context,
+    ) -> Result<()> {
+        forward::response(response, context)
+    }
+
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        error: &Error,
+        context: &mut Context,
+    ) -> FailToProxy {
+        let code = failure::code(error);
+        context.failure = code;
+        if let (Some(code), true) = (code, session.response_written().is_none()) {
+            session.set_keepalive(None);
+            let page = answer::Page::of_failure(code, context);
+            // The caller may be gone; the log record says what happened either way.
+            let _ = page.send(session).await;
+        }
+        FailToProxy {
+            error_code: code.map_or(0, Code::status),
+            can_reuse_downstream: false,
+        }
+    }
+
+    async fn logging(&self, session: &mut Session, _error: Option<&Error>, context: &mut Context) {
+        record::finish(session, context, self.access_log.as_ref());
+    }
+
+    /// Callers who hang up or send garbage are counted, not logged as errors of ours.
+    fn suppress_error_log(&self, _session: &Session, context: &Context, _error: &Error) -> bool {
+        !matches!(context.failure, Some(code) if code.status() >= 500)
+    }
+
+    /// Method, path and host; never the query, which may carry credentials.
+    fn request_summary(&self, session: &Session, context: &Context) -> String {
+        let request = session.req_header();
+        let path: String = request
+            .uri
+            .path()
+            .chars()
+            .take(256)
+            .flat_map(char::escape_default)
+            .collect();
+        format!("{} {path}, request {}", request.method, context.request_id)
+    }
+}

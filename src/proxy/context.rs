@@ -1,0 +1,126 @@
+//! What one request carries through Pingora's phases.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::live::Live;
+use super::meters::{InFlight, Meters};
+use super::view::Client;
+use crate::access::{Code, Denial, Observer, Permit};
+use crate::issuer::Issuer;
+use crate::time::UnixTime;
+use crate::token::{Algorithm, Probe};
+use crate::upstream::Tried;
+
+/// One request, from its header to its record.
+pub struct Context {
+    /// The snapshot that it sees, from beginning to end.
+    pub(super) live: Arc<Live>,
+    /// When it arrived.
+    pub(super) now: UnixTime,
+    /// The same moment, for measuring.
+    pub(super) started: Instant,
+    /// Its id, in logs and towards upstream and caller.
+    pub(super) request_id: String,
+    /// Who is calling, as far as trusted proxies tell.
+    pub(super) client: Client,
+    /// What was decided.
+    pub(super) outcome: Outcome,
+    /// The target to send upstream, if it is not the one that came.
+    pub(super) target: Option<String>,
+    /// How long the decision took, and what came before it.
+    pub(super) access_duration: Duration,
+    /// Peers that could not be reached.
+    pub(super) unreachable: Tried,
+    /// How often no connection could be made.
+    pub(super) connect_failures: usize,
+    /// The peer of the present attempt.
+    pub(super) peer: Option<(usize, SocketAddr)>,
+    /// When the upstream was first turned to.
+    pub(super) attempt: Option<Instant>,
+    /// When its answer began.
+    pub(super) first_byte: Option<Instant>,
+    /// When its answer ended.
+    pub(super) last_byte: Option<Instant>,
+    /// Body bytes sent upstream in the present attempt.
+    pub(super) body_bytes: u64,
+    /// What went wrong after the decision.
+    pub(super) failure: Option<Code>,
+    /// Counts the request as in flight until it is dropped, whatever happens.
+    _in_flight: InFlight,
+}
+
+/// What was decided.
+pub(super) enum Outcome {
+    /// Nothing yet.
+    Undecided,
+    /// It may pass.
+    Permitted(Permit),
+    /// It may not.
+    Denied(Box<Denial>),
+}
+
+/// Looks on while a decision is made and measures the signature check.
+pub(super) struct Watch<'m> {
+    meters: &'m Meters,
+    issuer: Option<usize>,
+    begun: Option<Instant>,
+}
+
+// === impl Context ===
+
+impl Context {
+    pub(super) fn new(live: Arc<Live>, now: UnixTime) -> Self {
+        let in_flight = live.meters.in_flight();
+        Self {
+            live,
+            now,
+            started: Instant::now(),
+            request_id: String::new(),
+            client: Client::default(),
+            outcome: Outcome::Undecided,
+            target: None,
+            access_duration: Duration::ZERO,
+            unreachable: Tried::default(),
+            connect_failures: 0,
+            peer: None,
+            attempt: None,
+            first_byte: None,
+            last_byte: None,
+            body_bytes: 0,
+            failure: None,
+            _in_flight: in_flight,
+        }
+    }
+}
+
+// === impl Watch ===
+
+impl<'m> Watch<'m> {
+    pub(super) const fn new(meters: &'m Meters) -> Self {
+        Self {
+            meters,
+            issuer: None,
+            begun: None,
+        }
+    }
+}
+
+impl Probe for Watch<'_> {
+    fn signature_begins(&mut self) {
+        self.begun = Some(Instant::now());
+    }
+
+    fn signature_ends(&mut self, algorithm: Algorithm) {
+        if let (Some(begun), Some(issuer)) = (self.begun.take(), self.issuer) {
+            self.meters.signature_checked(issuer, algorithm, begun.elapsed());
+        }
+    }
+}
+
+impl Observer for Watch<'_> {
+    fn issuer(&mut self, issuer: &Issuer) {
+        self.issuer = Some(issuer.index);
+    }
+}

@@ -1,0 +1,138 @@
+//! A permitted request on its way to the upstream, and the answer on its way back.
+//!
+//! This runs in Pingora's `upstream_request_filter`, after it has removed hop-by-hop fields and those that `Connection`
+//! nominates: a caller cannot name one of ours there and have it removed. First everything goes that is the gateway's
+//! alone, in whatever spelling the caller used; then ours is set.
+
+use std::net::IpAddr;
+
+use http::header::{AUTHORIZATION, CONNECTION, HOST, TRAILER, UPGRADE};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::proxy::Session;
+use pingora::{Error, ErrorType, OrErr as _, Result};
+
+use super::context::{Context, Outcome};
+use super::view::Client;
+use crate::access::Permit;
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// Makes the upstream's request of the caller's.
+pub(super) fn request(session: &Session, request: &mut RequestHeader, context: &Context) -> Result<()> {
+    let Outcome::Permitted(permit) = &context.outcome else {
+        return Error::e_explain(
+            ErrorType::InternalError,
+            "a request without a permit goes nowhere",
+        );
+    };
+    let http = &context.live.snapshot.http;
+    let foreign: Vec<HeaderName> = request
+        .headers
+        .keys()
+        .filter(|name| http.owns(name.as_str()))
+        .cloned()
+        .collect();
+    for name in &foreign {
+        request.remove_header(name);
+    }
+    if !permit.api().forward_credential {
+        request.remove_header(&AUTHORIZATION);
+    }
+    for (name, value) in permit.headers() {
+        request.insert_header(name.clone(), value.clone())?;
+    }
+    forwarded(session, request, context.client)?;
+    request.insert_header(http.request_id_header.clone(), &context.request_id)?;
+    target(request, permit, context)
+}
+
+/// Cleans the upstream's answer: hop-by-hop fields end here (RFC 9110 section 7.6.1).
+pub(super) fn response(response: &mut ResponseHeader, context: &Context) -> Result<()> {
+    let nominated: Vec<HeaderName> = response
+        .headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|field| field.to_str().ok())
+        .flat_map(|field| field.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in &nominated {
+        response.remove_header(name);
+    }
+    for name in [
+        "keep-alive",
+        "proxy-connection",
+        "proxy-authenticate",
+        "proxy-authentication-info",
+    ] {
+        response.remove_header(name);
+    }
+    response.remove_header(&UPGRADE);
+    response.remove_header(&TRAILER);
+    let http = &context.live.snapshot.http;
+    response.insert_header(http.request_id_header.clone(), &context.request_id)?;
+    Ok(())
+}
+
+/// `X-Forwarded-*`: what a trusted proxy said is continued, what anybody else said is forgotten.
+fn forwarded(session: &Session, request: &mut RequestHeader, client: Client) -> Result<()> {
+    let came = &session.req_header().headers;
+    if let Some(peer) = client.peer {
+        request.insert_header(X_FORWARDED_FOR, forwarded_for(came, client, peer))?;
+    }
+    let trusted = |name: &HeaderName| came.get(name).filter(|_| client.peer_trusted).cloned();
+    let proto = trusted(&X_FORWARDED_PROTO)
+        .filter(|proto| proto == "http" || proto == "https")
+        .unwrap_or_else(|| HeaderValue::from_static("http"));
+    request.insert_header(X_FORWARDED_PROTO, proto)?;
+    if let Some(host) = trusted(&X_FORWARDED_HOST).or_else(|| came.get(HOST).cloned()) {
+        request.insert_header(X_FORWARDED_HOST, host)?;
+    }
+    Ok(())
+}
+
+fn forwarded_for(came: &HeaderMap, client: Client, peer: IpAddr) -> String {
+    let mut hops = String::new();
+    if client.peer_trusted {
+        for field in came
+            .get_all(X_FORWARDED_FOR)
+            .iter()
+            .filter_map(|field| field.to_str().ok())
+        {
+            hops.push_str(field.trim());
+            hops.push_str(", ");
+        }
+    }
+    hops.push_str(&peer.to_string());
+    hops
+}
+
+/// What was routed is what is forwarded: the normalised path, with or without the context path.
+fn target(request: &mut RequestHeader, permit: &Permit, context: &Context) -> Result<()> {
+    let api = permit.api();
+    let strips = api.strip_context_path && !api.context_path.is_empty();
+    let absolute = request.uri.authority().is_some() || request.raw_path().first() != Some(&b'/');
+    if context.target.is_none() && !strips && !absolute {
+        return Ok(());
+    }
+    let path = context.target.as_deref().unwrap_or_else(|| request.uri.path());
+    let path = if strips {
+        path.get(api.context_path.len()..).unwrap_or("/")
+    } else {
+        path
+    };
+    let path = if path.is_empty() { "/" } else { path };
+    let target = match request.uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    let target: PathAndQuery = target
+        .parse()
+        .or_err(ErrorType::InvalidHTTPHeader, "the normalised path is no target")?;
+    request.set_uri(Uri::from(target));
+    Ok(())
+}

@@ -1,0 +1,237 @@
+//! The metrics that requests move, resolved when a snapshot is put in place: on the way of a request, counting is an
+//! addition to a number that is already at hand.
+//!
+//! What hardly ever happens (a certain denial of a certain API) is resolved when it first does, and then kept.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use crate::access::{Code, Denial};
+use crate::api::Security;
+use crate::snapshot::Snapshot;
+use crate::telemetry::{Counter, CounterFamily, Gauge, Histogram, HistogramFamily, Telemetry};
+use crate::token::Algorithm;
+
+/// The label of what has no API, no plan, no issuer. Names begin with a letter or digit, so it is nobody's.
+const NONE: &str = "-";
+/// Status classes, and what closed without one.
+const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// All that one snapshot's requests move.
+pub(super) struct Meters {
+    /// By the API's index; the last is for requests without an API.
+    apis: Vec<ApiMeters>,
+    /// By the plan's index.
+    plans: Vec<RequestCounters>,
+    /// By the issuer's index; the last is for tokens whose issuer nobody accepts.
+    issuers: Vec<IssuerMeters>,
+    /// By the upstream's index.
+    upstreams: Vec<Arc<Histogram>>,
+    access: [Arc<Histogram>; Security::ALL.len()],
+    access_denied: Arc<Histogram>,
+    in_flight: Arc<Gauge>,
+}
+
+pub(super) struct ApiMeters {
+    name: Box<str>,
+    permits: Lazy,
+    denials: [Lazy; Code::ALL.len()],
+    without_plan: RequestCounters,
+    decisions: CounterFamily<2>,
+    pub(super) duration: Arc<Histogram>,
+    pub(super) added: Arc<Histogram>,
+}
+
+struct IssuerMeters {
+    name: Box<str>,
+    rejections: CounterFamily<2>,
+    verify: HistogramFamily<2>,
+    by_algorithm: [OnceLock<Arc<Histogram>>; Algorithm::ALL.len()],
+}
+
+struct RequestCounters {
+    labels: (Box<str>, Box<str>),
+    requests: CounterFamily<3>,
+    by_class: [Lazy; CLASSES.len()],
+}
+
+/// A counter that is resolved when it first counts.
+#[derive(Default)]
+struct Lazy(OnceLock<Arc<Counter>>);
+
+/// One request in flight; dropping it ends the flight.
+pub(super) struct InFlight(Arc<Gauge>);
+
+// === impl Meters ===
+
+impl Meters {
+    pub(super) fn resolve(snapshot: &Snapshot, telemetry: &Telemetry) -> Self {
+        let names = snapshot.apis.iter().map(|api| api.name.as_str()).chain([NONE]);
+        let plans = snapshot.plans.iter().zip(&snapshot.plan_apis);
+        let issuers = snapshot
+            .issuers
+            .iter()
+            .map(|issuer| issuer.name.as_str())
+            .chain([NONE]);
+        Self {
+            apis: names.map(|name| ApiMeters::new(name, telemetry)).collect(),
+            plans: plans
+                .map(|(plan, api)| RequestCounters::new(api.name.as_str(), plan.name.as_str(), telemetry))
+                .collect(),
+            issuers: issuers.map(|name| IssuerMeters::new(name, telemetry)).collect(),
+            upstreams: snapshot
+                .upstreams
+                .iter()
+                .map(|upstream| telemetry.upstream_duration.child(&[upstream.name.as_str()]))
+                .collect(),
+            access: Security::ALL.map(|security| telemetry.access_duration.child(&[security.name()])),
+            access_denied: telemetry.access_duration.child(&["denied"]),
+            in_flight: Arc::clone(&telemetry.in_flight_requests),
+        }
+    }
+
+    /// The meters of an API, or of what has none.
+    pub(super) fn api(&self, index: Option<usize>) -> Option<&ApiMeters> {
+        index
+            .and_then(|index| self.apis.get(index))
+            .or_else(|| self.apis.last())
+    }
+
+    /// Counts an answered request.
+    pub(super) fn answered(&self, api: Option<usize>, plan: Option<usize>, status: u16) {
+        let counters = match plan {
+            Some(plan) => self.plans.get(plan),
+            None => self.api(api).map(|api| &api.without_plan),
+        };
+        if let Some(counters) = counters {
+            counters.count(status);
+        }
+    }
+
+    /// Counts a token that was refused.
+    pub(super) fn token_rejected(&self, denial: &Denial, snapshot: &Snapshot) {
+        // A refusal is rare next to the work that led to it; the family's own look-up will do.
+        let known = denial
+            .issuer
+            .as_ref()
+            .and_then(|name| snapshot.issuers.iter().find(|own| own.name == *name));
+        let meters = known
+            .and_then(|issuer| self.issuers.get(issuer.index))
+            .or_else(|| self.issuers.last());
+        if let Some(meters) = meters {
+            meters.rejections.child(&[&meters.name, denial.reason()]).inc();
+        }
+    }
+
+    /// Measures a signature check.
+    pub(super) fn signature_checked(&self, issuer: usize, algorithm: Algorithm, took: Duration) {
+        let Some(meters) = self.issuers.get(issuer) else {
+            return;
+        };
+        let Some(slot) = meters.by_algorithm.get(algorithm as usize) else {
+            return;
+        };
+        slot.get_or_init(|| meters.verify.child(&[&meters.name, algorithm.name()]))
+            .observe(took);
+    }
+
+    /// Measures a decision.
+    pub(super) fn decided(&self, security: Option<Security>, took: Duration) {
+        let histogram = match security {
+            Some(security) => self.access.get(security as usize).unwrap_or(&self.access_denied),
+            None => &self.access_denied,
+        };
+        histogram.observe(took);
+    }
+
+    /// Measures how long an upstream took to begin its answer.
+    pub(super) fn upstream(&self, index: usize, took: Duration) {
+        if let Some(histogram) = self.upstreams.get(index) {
+            histogram.observe(took);
+        }
+    }
+
+    /// One more request in flight.
+    pub(super) fn in_flight(&self) -> InFlight {
+        self.in_flight.inc();
+        InFlight(Arc::clone(&self.in_flight))
+    }
+}
+
+// === impl ApiMeters ===
+
+impl ApiMeters {
+    fn new(name: &str, telemetry: &Telemetry) -> Self {
+        Self {
+            name: name.into(),
+            permits: Lazy::default(),
+            denials: [const { Lazy(OnceLock::new()) }; Code::ALL.len()],
+            without_plan: RequestCounters::new(name, NONE, telemetry),
+            decisions: telemetry.decisions.clone(),
+            duration: telemetry.request_duration.child(&[name]),
+            added: telemetry.added_latency.child(&[name]),
+        }
+    }
+
+    /// Counts a permit.
+    pub(super) fn permitted(&self) {
+        self.permits.inc(|| self.decisions.child(&[&self.name, "permit"]));
+    }
+
+    /// Counts a denial.
+    pub(super) fn denied(&self, code: Code) {
+        if let Some(counter) = self.denials.get(code as usize) {
+            counter.inc(|| self.decisions.child(&[&self.name, code.word()]));
+        }
+    }
+}
+
+// === impl IssuerMeters ===
+
+impl IssuerMeters {
+    fn new(name: &str, telemetry: &Telemetry) -> Self {
+        Self {
+            name: name.into(),
+            rejections: telemetry.token_rejections.clone(),
+            verify: telemetry.token_verify.clone(),
+            by_algorithm: [const { OnceLock::new() }; Algorithm::ALL.len()],
+        }
+    }
+}
+
+// === impl RequestCounters ===
+
+impl RequestCounters {
+    fn new(api: &str, plan: &str, telemetry: &Telemetry) -> Self {
+        Self {
+            labels: (api.into(), plan.into()),
+            requests: telemetry.requests.clone(),
+            by_class: Default::default(),
+        }
+    }
+
+    fn count(&self, status: u16) {
+        let class = usize::from(status / 100);
+        let (Some(counter), Some(label)) = (self.by_class.get(class), CLASSES.get(class)) else {
+            return;
+        };
+        let (api, plan) = &self.labels;
+        counter.inc(|| self.requests.child(&[api, plan, label]));
+    }
+}
+
+// === impl Lazy ===
+
+impl Lazy {
+    fn inc(&self, resolve: impl FnOnce() -> Arc<Counter>) {
+        self.0.get_or_init(resolve).inc();
+    }
+}
+
+// === impl InFlight ===
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
