@@ -1,12 +1,23 @@
-//! The control plane: everything that changes what the gateway knows while it runs.
+//! The control plane: what changes while traffic flows. It reads configuration, fetches keys, answers Prometheus, and
+//! writes the gateway's cells through their doors; it never touches a request.
 //!
-//! The data plane reads three cells: the snapshot, each issuer's key set, the subscription index. This module is
-//! what writes them, and it does so only through their doors: it builds a whole new value and hands it over, or it
-//! keeps the old one and says why. It never touches a request, and it runs on a thread of its own, so a slow disk
-//! or a dead issuer costs callers nothing.
-//!
-//! * [`watch`] says when the configuration on disk may have changed.
-//! * [`fetch`] brings an issuer's key set over HTTP, within bounds of size and time.
+//! It runs on threads of its own, so a slow issuer or an operator's query never slows a caller.
 
 pub mod fetch;
+pub mod keys;
+pub mod load;
+pub mod reload;
+pub mod status;
 pub mod watch;
+
+use std::sync::Arc;
+
+use crate::snapshot::Snapshot;
+
+/// The door to the cell that holds the present snapshot.
+pub trait Publish: Send + Sync {
+    /// Puts a snapshot in place, in one step.
+    fn publish(&self, snapshot: Arc<Snapshot>);
+    /// The present snapshot.
+    fn snapshot(&self) -> Arc<Snapshot>;
+}

@@ -1,0 +1,96 @@
+//! From files on disk to a compiled snapshot, remembering everything that was looked at.
+//!
+//! What a load looked at is what a watcher must watch, also when the load failed: the file that was missing is the one
+//! that an operator is about to write.
+
+use std::cell::RefCell;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use super::watch::{Fingerprint, WatchSet, fingerprint};
+use crate::config::{self, FILE_BYTES_MAX, Files, Mistakes};
+use crate::issuer::KeyRing;
+use crate::snapshot::{Inputs, Snapshot, compile};
+use crate::time::Clock;
+
+/// A change between reading and fingerprinting is read again, this often at most: then whatever was read stands, and
+/// the watcher reports the change.
+const ATTEMPTS_MAX: usize = 4;
+
+/// The result of a load.
+pub struct Loaded {
+    /// The snapshot, or every mistake.
+    pub snapshot: Result<Snapshot, Mistakes>,
+    /// What it was made of.
+    pub watch: WatchSet,
+    /// The state of the files when it was made.
+    pub baseline: Fingerprint,
+}
+
+/// The disk, with a memory.
+#[derive(Default)]
+struct Disk {
+    looked_at: RefCell<WatchSet>,
+}
+
+/// Reads and compiles the configuration in `main`. Blocks on the disk.
+pub fn load(main: &Path, key_ring: &KeyRing, generation: u64) -> Loaded {
+    let mut watch = WatchSet {
+        files: vec![main.to_owned()],
+        directories: Vec::new(),
+    };
+    let mut attempt = 1;
+    loop {
+        // Taken before reading, so that what changes while we read counts as a change.
+        let baseline = fingerprint(&watch);
+        let disk = Disk::default();
+        let snapshot = config::parse(main, &disk).and_then(|config| {
+            let inputs = Inputs {
+                files: &disk,
+                key_ring,
+                now: Clock.now(),
+                generation,
+            };
+            compile(config, inputs)
+        });
+        let looked_at = disk.looked_at.into_inner();
+        if looked_at == watch || attempt == ATTEMPTS_MAX {
+            return Loaded {
+                snapshot,
+                watch: looked_at,
+                baseline,
+            };
+        }
+        watch = looked_at;
+        attempt += 1;
+    }
+}
+
+// === impl Disk ===
+
+impl Disk {
+    fn note(list: &mut Vec<PathBuf>, path: &Path) {
+        if !list.iter().any(|known| known == path) {
+            list.push(path.to_owned());
+        }
+    }
+}
+
+impl Files for Disk {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        Self::note(&mut self.looked_at.borrow_mut().files, path);
+        let mut bytes = Vec::new();
+        let bound = u64::try_from(FILE_BYTES_MAX)
+            .unwrap_or(u64::MAX)
+            .saturating_add(1);
+        std::fs::File::open(path)?.take(bound).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
+        Self::note(&mut self.looked_at.borrow_mut().directories, directory);
+        std::fs::read_dir(directory)?
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect()
+    }
+}

@@ -1,0 +1,190 @@
+//! Reload: on a change of files, on SIGHUP. All or nothing, and in an order in which no caller is hurt.
+//!
+//! 1. read, parse and compile everything; any mistake ends it here, the present snapshot stays;
+//! 2. fetch the keys of new issuers, for a bounded time;
+//! 3. admit new applications and subscriptions to the index;
+//! 4. put the new snapshot in place, in one step;
+//! 5. when requests that began under the old one have decided, take away what is no longer declared;
+//! 6. report: from now on every request sees the new configuration.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::Publish;
+use super::keys::Keeper;
+use super::load::{Loaded, load};
+use super::watch::Watcher;
+use crate::config::Mistakes;
+use crate::issuer::KeyRing;
+use crate::snapshot::{ProcessSettings, Snapshot};
+use crate::subscription::Index;
+use crate::telemetry::Telemetry;
+use crate::time::Clock;
+
+/// How long a reload waits for the keys of issuers that it brings.
+const KEYS_WAIT: Duration = Duration::from_secs(3);
+/// A request looks at its snapshot and at the index within microseconds of each other. What the old snapshot names is
+/// taken from the index this much later.
+const RETIRE_AFTER: Duration = Duration::from_millis(50);
+
+/// Keeps the running gateway as its files are.
+pub struct Reloader {
+    /// The main file.
+    pub main: PathBuf,
+    /// The rings of issuers' keys.
+    pub key_ring: Arc<KeyRing>,
+    /// Applications and subscriptions.
+    pub index: Arc<Index>,
+    /// Where snapshots go.
+    pub cell: Arc<dyn Publish>,
+    /// Who fetches keys.
+    pub keeper: Keeper,
+    /// Where outcomes are counted.
+    pub telemetry: Arc<Telemetry>,
+}
+
+// === impl Reloader ===
+
+impl Reloader {
+    /// Reloads on every change and every message, for ever.
+    pub async fn run(mut self, first: Loaded, mut requests: mpsc::Receiver<()>) {
+        let Loaded {
+            snapshot: _,
+            watch,
+            baseline,
+        } = first;
+        let mut watcher = Watcher::new(watch, baseline);
+        loop {
+            let cause = tokio::select! {
+                () = watcher.changed() => "files changed",
+                Some(()) = requests.recv() => "signal",
+                () = self.keeper.mind() => continue,
+            };
+            let loaded = self.load().await;
+            let Some(Loaded {
+                snapshot,
+                watch,
+                baseline,
+            }) = loaded
+            else {
+                continue;
+            };
+            watcher.watch(watch, baseline);
+            match snapshot {
+                Ok(snapshot) => self.apply(snapshot, cause).await,
+                Err(mistakes) => self.refuse(&mistakes),
+            }
+        }
+    }
+
+    async fn load(&self) -> Option<Loaded> {
+        let (main, key_ring) = (self.main.clone(), Arc::clone(&self.key_ring));
+        let generation = self.cell.snapshot().generation.saturating_add(1);
+        let loading = tokio::task::spawn_blocking(move || load(&main, &key_ring, generation));
+        match loading.await {
+            Ok(loaded) => Some(loaded),
+            Err(error) => {
+                self.telemetry.config_reloads.child(&["failed"]).inc();
+                tracing::error!(event = "reload_failed", %error, "loading the configuration failed");
+                None
+            }
+        }
+    }
+
+    async fn apply(&mut self, snapshot: Snapshot, cause: &str) {
+        let snapshot = Arc::new(snapshot);
+        warn_about_restart(&self.cell.snapshot().process, &snapshot.process);
+        for warning in &snapshot.warnings {
+            tracing::warn!(event = "configuration_warning", "{warning}");
+        }
+        self.keeper.take_on(&snapshot.issuers, KEYS_WAIT).await;
+        self.index.admit(&snapshot.declared);
+        self.cell.publish(Arc::clone(&snapshot));
+        tokio::time::sleep(RETIRE_AFTER).await;
+        self.index.retain(&snapshot.declared);
+        self.keeper.let_go(&snapshot.issuers);
+        self.key_ring.retain(&snapshot.issuers);
+        self.telemetry.config_reloads.child(&["applied"]).inc();
+        note_applied(&self.telemetry, &snapshot);
+        tracing::info!(
+            event = "configuration_applied",
+            generation = snapshot.generation,
+            apis = snapshot.apis.len(),
+            issuers = snapshot.issuers.len(),
+            cause,
+            "configuration applied"
+        );
+    }
+
+    fn refuse(&self, mistakes: &Mistakes) {
+        // Compiling may have made rings for issuers that now never come.
+        self.key_ring.retain(&self.cell.snapshot().issuers);
+        self.telemetry.config_reloads.child(&["rejected"]).inc();
+        for mistake in mistakes.iter() {
+            tracing::error!(event = "configuration_mistake", "{}", mistake.one_line());
+        }
+        tracing::error!(
+            event = "configuration_rejected",
+            mistakes = mistakes.len(),
+            kept = self.cell.snapshot().generation,
+            "configuration rejected, the present one stays"
+        );
+    }
+}
+
+/// Tells the metrics which configuration is in place.
+pub fn note_applied(telemetry: &Telemetry, snapshot: &Snapshot) {
+    telemetry
+        .config_generation
+        .set(i64::try_from(snapshot.generation).unwrap_or(i64::MAX));
+    telemetry.config_last_success.set(Clock.now().seconds());
+    let named = |name: &str| {
+        snapshot
+            .upstreams
+            .iter()
+            .any(|upstream| upstream.name.as_str() == name)
+    };
+    telemetry
+        .upstream_peers_healthy
+        .retain(|[upstream]| named(upstream));
+    for upstream in &snapshot.upstreams {
+        let peers = i64::try_from(upstream.peers()).unwrap_or(i64::MAX);
+        telemetry
+            .upstream_peers_healthy
+            .child(&[upstream.name.as_str()])
+            .set(peers);
+    }
+}
+
+fn warn_about_restart(present: &ProcessSettings, next: &ProcessSettings) {
+    let ProcessSettings {
+        threads,
+        grace_period,
+        upstream_connections_idle_max,
+        listeners,
+        metrics,
+        access_log,
+    } = present;
+    for (key, same) in [
+        ("server.threads", *threads == next.threads),
+        ("server.grace_period", *grace_period == next.grace_period),
+        (
+            "server.upstream_connections_idle_max",
+            *upstream_connections_idle_max == next.upstream_connections_idle_max,
+        ),
+        ("listener", *listeners == next.listeners),
+        ("metrics.address", *metrics == next.metrics),
+        ("access_log.path", *access_log == next.access_log),
+    ] {
+        if !same {
+            tracing::warn!(
+                event = "restart_required",
+                key,
+                "a change of this key needs a restart"
+            );
+        }
+    }
+}
