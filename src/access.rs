@@ -13,7 +13,7 @@ mod view;
 
 use std::sync::Arc;
 
-pub use answer::{Answer, Challenge, Code};
+pub use answer::{Answer, Challenge, Code, describe};
 pub use denial::{Cause, Denial, RequestError};
 pub use observer::{Observer, Stage};
 pub use view::RequestView;
@@ -97,13 +97,22 @@ pub fn evaluate(
             observer.stage(Stage::Identity);
             let agreement = agree(plane, &found, &verified, &identity, now)?;
             observer.stage(Stage::Subscription);
-            (Arc::clone(&agreement.plan), Some(caller(verified, identity, agreement)))
+            (
+                Arc::clone(&agreement.plan),
+                Some(caller(verified, identity, agreement)),
+            )
         }
     };
     demand(&found, &plan, caller.as_ref())?;
     observer.stage(Stage::Authorization);
     let headers = render(&found, &plan, caller.as_ref())?;
-    Ok(Permit { api: Arc::clone(found.api), route: Arc::clone(found.route), plan, caller, headers })
+    Ok(Permit {
+        api: Arc::clone(found.api),
+        route: Arc::clone(found.route),
+        plan,
+        caller,
+        headers,
+    })
 }
 
 /// What the stages after the first share.
@@ -121,9 +130,16 @@ struct Verified<'p, 't> {
 /// Stage 1: host, path and method to a route; an API without a plan on offer is as good as none.
 fn route<'p>(plane: &DataPlane<'p>, request: &RequestView<'_>) -> Result<Found<'p>, Box<Denial>> {
     use crate::route::NotFound;
-    match plane.snapshot.routes.find(request.host, request.path, request.method) {
+    match plane
+        .snapshot
+        .routes
+        .find(request.host, request.path, request.method)
+    {
         Ok(found) if found.api.plans.is_empty() => Err(Denial::new(Cause::RouteNotFound)),
-        Ok(found) => Ok(Found { api: found.api, route: found.route }),
+        Ok(found) => Ok(Found {
+            api: found.api,
+            route: found.route,
+        }),
         Err(NotFound::Method { api, .. }) if api.plans.is_empty() => Err(Denial::new(Cause::RouteNotFound)),
         Err(NotFound::Method { api, allow }) => {
             Err(Denial::new(Cause::MethodNotAllowed { allow: allow.into() }).at(api))
@@ -160,14 +176,19 @@ fn verify<'p, 't>(
     let denied = |error| Denial::new(Cause::Token(error)).at(found.api);
     let unverified = UnverifiedToken::parse(token, scratch).map_err(denied)?;
     let claimed = unverified.claimed_issuer().map_err(denied)?;
-    let accepted = found.api.plans.for_issuer(claimed).ok_or_else(|| denied(TokenError::IssuerUnknown))?;
+    let accepted = found
+        .api
+        .plans
+        .for_issuer(claimed)
+        .ok_or_else(|| denied(TokenError::IssuerUnknown))?;
     let issuer = &accepted.issuer;
     observer.issuer(issuer);
     let unavailable = || Denial::new(Cause::KeysUnavailable).at(found.api).by(issuer);
     let keys = issuer.keys(now).ok_or_else(unavailable)?;
     let keys = keys.set().ok_or_else(unavailable)?;
-    let audience_accepted =
-        |audience: crate::token::Audience<'_>| accepted.plans.iter().any(|plan| plan.audiences.accept(audience));
+    let audience_accepted = |audience: crate::token::Audience<'_>| {
+        accepted.plans.iter().any(|plan| plan.audiences.accept(audience))
+    };
     let token = unverified
         .verify(&issuer.rules, keys, now, audience_accepted, observer)
         .map_err(|error| denied(error).by(issuer))?;
@@ -178,7 +199,9 @@ fn verify<'p, 't>(
 fn identify(found: &Found<'_>, verified: &Verified<'_, '_>) -> Result<Arc<Identity>, Box<Denial>> {
     let issuer = &verified.accepted.issuer;
     let identity = verified.accepted.mapping.apply(&issuer.name, &verified.token);
-    identity.map(Arc::new).map_err(|error| Denial::new(Cause::Identity(error)).at(found.api).by(issuer))
+    identity
+        .map(Arc::new)
+        .map_err(|error| Denial::new(Cause::Identity(error)).at(found.api).by(issuer))
 }
 
 /// Stage 6: the first plan, in the order written, whose audience the token has and to which the caller has an agreement
@@ -200,15 +223,25 @@ fn agree(
             continue;
         }
         match agreement(plane, application.as_ref(), plan, now) {
-            Ok(subscription) => return Ok(Agreement { plan: Arc::clone(plan), application, subscription }),
+            Ok(subscription) => {
+                return Ok(Agreement {
+                    plan: Arc::clone(plan),
+                    application,
+                    subscription,
+                });
+            }
             Err(error) => match refusal {
                 Some((SubscriptionError::NotFound, _)) | None => refusal = Some((error, plan)),
                 Some(_) => {}
             },
         }
     }
-    let (error, plan) = refusal.map_or((SubscriptionError::NotFound, None), |(error, plan)| (error, Some(plan)));
-    let mut denial = Denial::new(Cause::Subscription(error)).at(found.api).by(&verified.accepted.issuer);
+    let (error, plan) = refusal.map_or((SubscriptionError::NotFound, None), |(error, plan)| {
+        (error, Some(plan))
+    });
+    let mut denial = Denial::new(Cause::Subscription(error))
+        .at(found.api)
+        .by(&verified.accepted.issuer);
     denial.plan = plan.map(Arc::clone);
     denial.identity = Some(Arc::clone(identity));
     denial.application = application.map(|application| application.id.clone());
@@ -229,22 +262,36 @@ fn agreement(
         return Ok(None);
     }
     let application = application.ok_or(SubscriptionError::NotFound)?;
-    let subscription =
-        plane.index.subscription(&application.id, &plan.id).ok_or(SubscriptionError::NotFound)?;
+    let subscription = plane
+        .index
+        .subscription(&application.id, &plan.id)
+        .ok_or(SubscriptionError::NotFound)?;
     subscription.in_force(now)?;
     Ok(Some(subscription))
 }
 
 fn caller(verified: Verified<'_, '_>, identity: Arc<Identity>, agreement: Agreement) -> Caller {
-    let Agreement { plan: _, application, subscription } = agreement;
-    Caller { identity, key: Arc::clone(verified.token.key()), application, subscription }
+    let Agreement {
+        plan: _,
+        application,
+        subscription,
+    } = agreement;
+    Caller {
+        identity,
+        key: Arc::clone(verified.token.key()),
+        application,
+        subscription,
+    }
 }
 
 /// Stage 7: what the route demands.
 fn demand(found: &Found<'_>, plan: &Arc<Plan>, caller: Option<&Caller>) -> Result<(), Box<Denial>> {
     let has_scope = |scope: &str| caller.is_some_and(|caller| caller.identity.has_scope(scope));
     authorize(&found.route.requirements, has_scope).map_err(|error| {
-        let cause = Cause::Authorization { error, route: Arc::clone(found.route) };
+        let cause = Cause::Authorization {
+            error,
+            route: Arc::clone(found.route),
+        };
         Denial::new(cause).at(found.api).known(plan, caller)
     })
 }
@@ -255,12 +302,14 @@ fn render(
     plan: &Arc<Plan>,
     caller: Option<&Caller>,
 ) -> Result<RenderedHeaders, Box<Denial>> {
-    let Some(caller) = caller else { return Ok(RenderedHeaders::new()) };
-    found
-        .api
-        .claim_headers
-        .render(&caller.identity)
-        .map_err(|error| Denial::new(Cause::Header(error)).at(found.api).known(plan, Some(caller)))
+    let Some(caller) = caller else {
+        return Ok(RenderedHeaders::new());
+    };
+    found.api.claim_headers.render(&caller.identity).map_err(|error| {
+        Denial::new(Cause::Header(error))
+            .at(found.api)
+            .known(plan, Some(caller))
+    })
 }
 
 // === impl Permit ===

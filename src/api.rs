@@ -26,6 +26,8 @@ pub struct Api {
     pub plans: Plans,
     /// Claims that go upstream as headers.
     pub claim_headers: ClaimHeaders,
+    /// Where it is published; no slash at the end, empty for the root.
+    pub context_path: Box<str>,
     /// The path goes upstream without the context path.
     pub strip_context_path: bool,
     /// `Authorization` goes upstream as it came.

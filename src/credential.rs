@@ -37,12 +37,16 @@ const SCHEME: &str = "bearer";
 /// [`CredentialError::Several`] and [`CredentialError::Malformed`].
 pub fn extract(headers: &HeaderMap) -> Result<Credential<'_>, CredentialError> {
     let mut fields = headers.get_all(AUTHORIZATION).iter();
-    let Some(field) = fields.next() else { return Ok(Credential::None) };
+    let Some(field) = fields.next() else {
+        return Ok(Credential::None);
+    };
     if fields.next().is_some() {
         return Err(CredentialError::Several);
     }
     let bytes = field.as_bytes();
-    let is_bearer = bytes.get(..SCHEME.len()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(SCHEME.as_bytes()));
+    let is_bearer = bytes
+        .get(..SCHEME.len())
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case(SCHEME.as_bytes()));
     if !is_bearer {
         return Ok(Credential::None);
     }

@@ -4,10 +4,14 @@
 //! key, and a rotation needs no reload. A ring belongs to an issuer *and* the place its keys come from: keys from an
 //! address that the operator has since replaced are never used again.
 
+mod jwks_url;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::{ArcSwapOption, Guard};
+
+pub use jwks_url::{JwksUrl, JwksUrlError};
 
 use crate::id::IssuerName;
 use crate::time::UnixTime;
@@ -39,9 +43,7 @@ pub enum KeySource {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JwksSchedule {
     /// Where it is.
-    pub url: Arc<str>,
-    /// Whether plain HTTP to other hosts than loopback is allowed.
-    pub danger_allow_http: bool,
+    pub url: JwksUrl,
     /// How often it is fetched unprompted.
     pub refresh_interval: Duration,
     /// The least time between two fetches.
@@ -68,7 +70,7 @@ pub struct HeldKeys {
 /// The rings of all issuers, over all reloads.
 #[derive(Debug, Default)]
 pub struct KeyRing {
-    rings: papaya::HashMap<(IssuerName, Arc<str>), Arc<Ring>>,
+    rings: papaya::HashMap<(IssuerName, JwksUrl), Arc<Ring>>,
 }
 
 /// Keys in use by one decision.
@@ -113,8 +115,8 @@ impl Ring {
 
 impl KeyRing {
     /// The ring for the keys of `issuer` from `url`; the same one in every snapshot that names both.
-    pub fn ring(&self, issuer: &IssuerName, url: &Arc<str>) -> Arc<Ring> {
-        let key = (issuer.clone(), Arc::clone(url));
+    pub fn ring(&self, issuer: &IssuerName, url: &JwksUrl) -> Arc<Ring> {
+        let key = (issuer.clone(), url.clone());
         Arc::clone(self.rings.pin().get_or_insert_with(key, Arc::default))
     }
 

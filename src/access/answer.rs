@@ -7,7 +7,10 @@ use std::fmt::Write as _;
 
 /// The stable codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "each is described by `describe`, from which docs/denials.md is generated")]
+#[expect(
+    missing_docs,
+    reason = "each is described by `describe`, from which docs/denials.md is generated"
+)]
 pub enum Code {
     BadRequest,
     BodyTooLarge,
@@ -72,7 +75,12 @@ pub enum Challenge<'a> {
 impl<'a> Answer<'a> {
     /// Just a code.
     pub const fn new(code: Code) -> Self {
-        Self { code, challenge: None, allow: None, retry_after: None }
+        Self {
+            code,
+            challenge: None,
+            allow: None,
+            retry_after: None,
+        }
     }
 
     pub(super) const fn challenge(mut self, challenge: Challenge<'a>) -> Self {
@@ -163,27 +171,45 @@ impl Code {
             Self::BadRequest => (400, "bad_request", "The request is malformed."),
             Self::BodyTooLarge => (413, "body_too_large", "The request body is too large."),
             Self::TargetTooLong => (414, "target_too_long", "The request target is too long."),
-            Self::FieldsTooLarge => (431, "fields_too_large", "The request header fields are too many or too large."),
+            Self::FieldsTooLarge => (
+                431,
+                "fields_too_large",
+                "The request header fields are too many or too large.",
+            ),
             Self::MethodRefused => (405, "method_refused", "TRACE and CONNECT are not served."),
             Self::RouteNotFound => (404, "route_not_found", "There is nothing here."),
             Self::MethodNotAllowed => (405, "method_not_allowed", "The method is not allowed here."),
-            Self::InvalidRequest => (400, "invalid_request", "The credentials are not presented in a valid way."),
+            Self::InvalidRequest => (
+                400,
+                "invalid_request",
+                "The credentials are not presented in a valid way.",
+            ),
             Self::MissingCredentials => (401, "missing_credentials", "This API needs credentials."),
             Self::InvalidToken => (401, "invalid_token", "The token is not acceptable."),
             Self::InsufficientScope => (403, "insufficient_scope", "The token's scopes do not suffice."),
-            Self::SubscriptionNotFound => {
-                (403, "subscription_not_found", "The application has no subscription to a plan of this API.")
-            }
-            Self::SubscriptionPending => (403, "subscription_pending", "The subscription is not approved yet."),
+            Self::SubscriptionNotFound => (
+                403,
+                "subscription_not_found",
+                "The application has no subscription to a plan of this API.",
+            ),
+            Self::SubscriptionPending => (
+                403,
+                "subscription_pending",
+                "The subscription is not approved yet.",
+            ),
             Self::SubscriptionPaused => (403, "subscription_paused", "The subscription is paused."),
             Self::SubscriptionClosed => (403, "subscription_closed", "The subscription is closed."),
             Self::SubscriptionRejected => (403, "subscription_rejected", "The subscription was rejected."),
-            Self::SubscriptionNotStarted => (403, "subscription_not_started", "The subscription has not begun."),
+            Self::SubscriptionNotStarted => {
+                (403, "subscription_not_started", "The subscription has not begun.")
+            }
             Self::SubscriptionEnded => (403, "subscription_ended", "The subscription has ended."),
             Self::ApplicationSuspended => (403, "application_suspended", "The application is suspended."),
-            Self::KeysUnavailable => {
-                (503, "keys_unavailable", "Tokens of this issuer cannot be verified at the moment.")
-            }
+            Self::KeysUnavailable => (
+                503,
+                "keys_unavailable",
+                "Tokens of this issuer cannot be verified at the moment.",
+            ),
             Self::UpstreamError => (502, "upstream_error", "The upstream did not give a valid answer."),
             Self::UpstreamUnavailable => (503, "upstream_unavailable", "No upstream can be reached."),
             Self::UpstreamTimeout => (504, "upstream_timeout", "The upstream did not answer in time."),
@@ -215,7 +241,13 @@ pub fn describe() -> String {
     let mut page = String::from("| status | code | detail |\n| --- | --- | --- |\n");
     for code in Code::ALL {
         // Writing to a String does not fail.
-        let _ = writeln!(page, "| {} | `{}` | {} |", code.status(), code.word(), code.detail());
+        let _ = writeln!(
+            page,
+            "| {} | `{}` | {} |",
+            code.status(),
+            code.word(),
+            code.detail()
+        );
     }
     page
 }
@@ -231,7 +263,11 @@ mod tests {
         let words: HashSet<_> = Code::ALL.iter().map(|code| code.word()).collect();
         assert_eq!(words.len(), Code::ALL.len());
         for code in Code::ALL {
-            assert_eq!(code.title() == "Internal Server Error", code.status() == 500, "{code:?}");
+            assert_eq!(
+                code.title() == "Internal Server Error",
+                code.status() == 500,
+                "{code:?}"
+            );
         }
     }
 }

@@ -92,7 +92,14 @@ pub enum RequestError {
 impl Denial {
     /// A denial of which nothing but the cause is known yet.
     pub fn new(cause: Cause) -> Box<Self> {
-        Box::new(Self { cause, api: None, plan: None, issuer: None, identity: None, application: None })
+        Box::new(Self {
+            cause,
+            api: None,
+            plan: None,
+            issuer: None,
+            identity: None,
+            application: None,
+        })
     }
 
     /// The API is known.
@@ -113,7 +120,10 @@ impl Denial {
         if let Some(caller) = caller {
             self.issuer = Some(caller.identity.issuer.clone());
             self.identity = Some(Arc::clone(&caller.identity));
-            self.application = caller.application.as_ref().map(|application| application.id.clone());
+            self.application = caller
+                .application
+                .as_ref()
+                .map(|application| application.id.clone());
         }
         self
     }
@@ -128,8 +138,9 @@ impl Denial {
             Cause::Credential(CredentialError::Missing) => {
                 Answer::new(Code::MissingCredentials).challenge(Challenge::Missing { realm })
             }
-            Cause::Credential(CredentialError::NotAccepted) => Answer::new(Code::InvalidToken)
-                .challenge(Challenge::InvalidToken("No plan of this API takes a bearer token")),
+            Cause::Credential(CredentialError::NotAccepted) => Answer::new(Code::InvalidToken).challenge(
+                Challenge::InvalidToken("No plan of this API takes a bearer token"),
+            ),
             Cause::Credential(CredentialError::Several | CredentialError::Malformed) => {
                 Answer::new(Code::InvalidRequest).challenge(Challenge::InvalidRequest)
             }
@@ -141,7 +152,10 @@ impl Denial {
             // 503, not 401: a client throws its tokens away on 401, and these may be good.
             Cause::KeysUnavailable => Answer::new(Code::KeysUnavailable).retry_after(KEYS_RETRY_SECONDS),
             Cause::Subscription(error) => Answer::new(subscription_code(*error)),
-            Cause::Authorization { error: AuthorizationError::InsufficientScope, route } => {
+            Cause::Authorization {
+                error: AuthorizationError::InsufficientScope,
+                route,
+            } => {
                 let scope = route.requirements.scopes_text();
                 Answer::new(Code::InsufficientScope).challenge(Challenge::InsufficientScope { scope })
             }
@@ -160,15 +174,19 @@ impl Denial {
             Cause::MethodNotAllowed { .. } => Code::MethodNotAllowed.word(),
             Cause::KeysUnavailable => Code::KeysUnavailable.word(),
             Cause::Subscription(error) => subscription_code(*error).word(),
-            Cause::Authorization { error: AuthorizationError::InsufficientScope, .. } => {
-                Code::InsufficientScope.word()
-            }
+            Cause::Authorization {
+                error: AuthorizationError::InsufficientScope,
+                ..
+            } => Code::InsufficientScope.word(),
         }
     }
 
     /// Whether it is the token that was refused, for the count of rejections by issuer.
     pub const fn is_token_rejection(&self) -> bool {
-        matches!(self.cause, Cause::Token(_) | Cause::Identity(_) | Cause::Header(_))
+        matches!(
+            self.cause,
+            Cause::Token(_) | Cause::Identity(_) | Cause::Header(_)
+        )
     }
 }
 

@@ -11,13 +11,11 @@
 
 mod error;
 mod freshness;
-mod url;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::FetchError;
-pub use url::{JwksUrl, JwksUrlError};
 
 use std::time::Duration;
 
@@ -25,9 +23,8 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use reqwest::{Client, Response, redirect, retry, tls};
 use rustls::crypto::CryptoProvider;
 
-/// A key set is a few KiB, and one with 100 certificate chains some hundred: beyond 1 MiB it is an attack or a
-/// mistake.
-pub const JWKS_BYTES_MAX: usize = 1024 * 1024;
+use crate::issuer::JwksUrl;
+use crate::token::JWKS_BYTES_MAX;
 
 /// Name lookup, connection, handshake, head and body together. A healthy issuer answers in a tenth of it; a
 /// request that waits for an unknown key gives up before it.

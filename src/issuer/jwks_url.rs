@@ -5,7 +5,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use reqwest::Url;
+use url::Url;
 
 /// Longer than any real one; a file pasted into the wrong key.
 const URL_BYTES_MAX: usize = 2048;
@@ -13,7 +13,7 @@ const URL_BYTES_MAX: usize = 2048;
 /// A URL that keys may be fetched from.
 ///
 /// Prints without its query, in logs and messages alike: some issuers want a key there.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct JwksUrl {
     url: Url,
     shown: String,
@@ -86,7 +86,8 @@ impl JwksUrl {
         })
     }
 
-    pub(super) fn as_url(&self) -> &Url {
+    /// All of it, for the one who fetches.
+    pub const fn as_url(&self) -> &Url {
         &self.url
     }
 }

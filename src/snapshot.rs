@@ -1,0 +1,218 @@
+//! One compiled configuration: immutable, and nothing in it can be wrong.
+//!
+//! This is the only place where the operator's words meet the domain. [`compile`] takes the written structs apart
+//! completely (no `..`: a new key must be handled here before the crate compiles), checks every reference, and returns
+//! a [`Snapshot`] or every mistake with its place. Files and the present time come in as arguments. Compiling changes
+//! nothing that the running gateway sees.
+
+mod apis;
+mod issuers;
+mod server;
+mod subscribers;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use server::{AccessLogSettings, HttpSettings, ProcessSettings};
+
+use crate::api::{Api, Plan, Route};
+use crate::config::{Config, Files, Located, Mistake, Mistakes, Place};
+use crate::identity::ClaimPath;
+use crate::issuer::{Issuer, KeyRing};
+use crate::route::Table;
+use crate::subscription::Declared;
+use crate::time::UnixTime;
+use crate::token::Skipped;
+use crate::upstream::Upstream;
+
+/// One compiled configuration.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Which one it is: each that is put in place has a higher number than the one before.
+    pub generation: u64,
+    /// Host, path and method to API and route.
+    pub routes: Table<Arc<Api>, Arc<Route>>,
+    /// All APIs, each at its `index`.
+    pub apis: Vec<Arc<Api>>,
+    /// All plans that are on offer, each at its `index`.
+    pub plans: Vec<Arc<Plan>>,
+    /// The API of each plan, by the plan's index.
+    pub plan_apis: Vec<Arc<Api>>,
+    /// All issuers.
+    pub issuers: Vec<Arc<Issuer>>,
+    /// All upstreams.
+    pub upstreams: Vec<Arc<Upstream>>,
+    /// Applications and subscriptions as the configuration declares them.
+    pub declared: Declared,
+    /// How HTTP is spoken.
+    pub http: HttpSettings,
+    /// What only a restart can change.
+    pub process: ProcessSettings,
+    /// What was passed over, for the operator's log.
+    pub warnings: Vec<String>,
+}
+
+/// What compiling needs besides the configuration.
+#[derive(Clone, Copy)]
+pub struct Inputs<'i> {
+    /// Where key files are read.
+    pub files: &'i dyn Files,
+    /// The rings of issuers whose keys are fetched.
+    pub key_ring: &'i KeyRing,
+    /// The present time: the age of keys that come from files.
+    pub now: UnixTime,
+    /// The number of the new snapshot.
+    pub generation: u64,
+}
+
+/// Compiles a configuration.
+///
+/// # Errors
+/// Every mistake, with its place.
+pub fn compile(config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mistakes> {
+    let mut mistakes = Mistakes::default();
+    let Config {
+        server,
+        listeners,
+        metrics,
+        access_log,
+        issuers,
+        upstreams,
+        apis,
+        applications,
+        subscriptions,
+        files,
+    } = config;
+    if listeners.is_empty() {
+        mistakes.push(server::no_listener(
+            files.first().map_or(Path::new(""), PathBuf::as_path),
+        ));
+    }
+    let mut warnings = Vec::new();
+    let mut kept = KeptClaims::default();
+    let (mut http, process) =
+        server::compile(server, listeners, metrics, access_log, &mut kept, &mut mistakes);
+    let issuers = issuers::compile(issuers, inputs, &mut warnings, &mut mistakes);
+    let upstreams = apis::upstreams(upstreams, &mut mistakes);
+    let drafts = apis::drafts(apis, &http, &issuers, &upstreams, &mut kept, &mut mistakes);
+    let declared = subscribers::compile(applications, subscriptions, &issuers, &drafts, &mut mistakes);
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    let published = apis::publish(drafts, &issuers, &kept, &mut mistakes);
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    http.own(
+        published
+            .apis
+            .iter()
+            .flat_map(|api| &api.claim_headers.fields)
+            .map(|field| &field.name),
+    );
+    Ok(Snapshot {
+        generation: inputs.generation,
+        routes: published.routes,
+        apis: published.apis,
+        plans: published.plans,
+        plan_apis: published.plan_apis,
+        issuers: issuers.into_iter().map(|issuer| issuer.issuer).collect(),
+        upstreams: upstreams.into_iter().map(|(_, upstream)| upstream).collect(),
+        declared,
+        http,
+        process,
+        warnings,
+    })
+}
+
+/// The local claims that something asks for, each once.
+#[derive(Debug, Default)]
+struct KeptClaims {
+    paths: Vec<ClaimPath>,
+}
+
+/// Names that must be unique, and where each was first.
+#[derive(Debug, Default)]
+struct Names {
+    first: HashMap<String, Place>,
+}
+
+// === impl KeptClaims ===
+
+impl KeptClaims {
+    /// The place of a claim among the kept ones.
+    fn place(&mut self, text: &str) -> usize {
+        let path = ClaimPath::parse(text);
+        let known = self.paths.iter().position(|own| *own == path);
+        known.unwrap_or_else(|| {
+            self.paths.push(path);
+            self.paths.len() - 1
+        })
+    }
+}
+
+// === impl Names ===
+
+impl Names {
+    /// Whether the name is new; if not, says where it was before.
+    fn claim(&mut self, what: &str, name: &str, place: &Place, mistakes: &mut Mistakes) -> bool {
+        if let Some(first) = self.first.get(name) {
+            mistakes.push(Mistake::new(
+                place.clone(),
+                format!("{what} `{}` is defined twice; first at {first}", shown(name)),
+            ));
+            return false;
+        }
+        self.first.insert(name.to_owned(), place.clone());
+        true
+    }
+}
+
+/// A mistake about a value, quoting it.
+fn mistake<T: AsRef<str>>(value: &Located<T>, what: &str, says: impl std::fmt::Display) -> Mistake {
+    Mistake::new(
+        value.place.clone(),
+        format!("{what} `{}` {says}", shown(value.value.as_ref())),
+    )
+}
+
+/// A reference to something that is not there, with the most similar name that is.
+fn unknown<'n>(value: &Located<String>, what: &str, known: impl Iterator<Item = &'n str>) -> Mistake {
+    let mistake = Mistake::new(
+        value.place.clone(),
+        format!("there is no {what} `{}`", shown(&value.value)),
+    );
+    let similar = known
+        .map(|name| (strsim::damerau_levenshtein(name, &value.value), name))
+        .filter(|(distance, _)| *distance <= value.value.chars().count().div_ceil(3))
+        .min();
+    match similar {
+        Some((_, name)) => mistake.help(format!("did you mean `{}`?", shown(name))),
+        None => mistake,
+    }
+}
+
+/// A text as a message shows it: at most 80 characters.
+fn shown(text: &str) -> String {
+    match text.char_indices().nth(80) {
+        Some((cut, _)) => format!("{}…", text.get(..cut).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// One line for each key that was passed over.
+fn skipped_keys(issuer: &str, skipped: &[Skipped]) -> Vec<String> {
+    skipped
+        .iter()
+        .map(|skipped| {
+            let kid = skipped.kid.as_deref().unwrap_or("without kid");
+            format!(
+                "issuer {issuer}: key {} ({kid}) is not used: {}",
+                skipped.index, skipped.error
+            )
+        })
+        .collect()
+}

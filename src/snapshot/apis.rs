@@ -1,0 +1,603 @@
+//! Upstreams, APIs, plans and routes.
+//!
+//! It goes in two rounds. [`drafts`] judges everything that stands in the configuration; [`publish`] then lays out the
+//! plans and the route table, when it is known which claims anything asks for.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use http::HeaderName;
+
+use super::issuers::{Draft as IssuerDraft, accepted};
+use super::server::HttpSettings;
+use super::{KeptClaims, Names, mistake, shown, unknown};
+use crate::api::{
+    Accepted, Api, ClaimHeader, ClaimHeaders, HeaderEncoding, OfferedPlan, Plan, Plans, Route, Security,
+    canonical_header,
+};
+use crate::authorization::{Requirements, ScopeMatch, is_scope};
+use crate::config::{self, Located, Mistake, Mistakes, Place, Stage};
+use crate::id::{ApiName, PlanId, PlanName, UpstreamName, parse_name};
+use crate::identity::{ClaimMapping, ClaimPath};
+use crate::route::{ContextPath, HostPattern, MethodSet, RoutePattern, Table, TableBuilder, TableError};
+use crate::token::AcceptedAudiences;
+use crate::upstream::{Limits, Upstream};
+
+/// Fields that belong to the connection, to HTTP's framing or to the gateway: no claim may be written there.
+const RESERVED_HEADERS: [&str; 19] = [
+    "host",
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "proxy-authorization",
+    "proxy-authenticate",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "content-length",
+    "content-type",
+    "expect",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-real-ip",
+    "forwarded",
+];
+
+/// An API that has been judged.
+#[derive(Debug)]
+pub(super) struct ApiDraft {
+    pub(super) name: Located<String>,
+    hosts: Vec<HostPattern>,
+    context: Option<ContextPath>,
+    strip_context_path: bool,
+    upstream: Option<Arc<Upstream>>,
+    claim_headers: ClaimHeaders,
+    forward_credential: bool,
+    body_bytes_max: u64,
+    pub(super) plans: Vec<PlanDraft>,
+    routes: Vec<RouteDraft>,
+}
+
+/// A plan that has been judged.
+#[derive(Debug)]
+pub(super) struct PlanDraft {
+    pub(super) name: Located<String>,
+    pub(super) security: Security,
+    pub(super) stage: Stage,
+    pub(super) validation: config::Validation,
+    subscription_required: bool,
+    issuers: Vec<Located<String>>,
+    audiences: Option<AcceptedAudiences>,
+}
+
+#[derive(Debug)]
+struct RouteDraft {
+    place: Place,
+    pattern: RoutePattern,
+    methods: MethodSet,
+    route: Arc<Route>,
+}
+
+/// What requests find.
+pub(super) struct Published {
+    pub(super) routes: Table<Arc<Api>, Arc<Route>>,
+    pub(super) apis: Vec<Arc<Api>>,
+    pub(super) plans: Vec<Arc<Plan>>,
+    pub(super) plan_apis: Vec<Arc<Api>>,
+}
+
+type Upstreams = Vec<(String, Arc<Upstream>)>;
+
+pub(super) fn upstreams(written: Vec<config::Upstream>, mistakes: &mut Mistakes) -> Upstreams {
+    let mut names = Names::default();
+    let mut upstreams = Vec::new();
+    for upstream in written {
+        let config::Upstream {
+            name,
+            peers,
+            balance: config::Balance::RoundRobin,
+            connect_timeout,
+            read_timeout,
+            write_timeout,
+            idle_timeout,
+            retries,
+        } = upstream;
+        let named = judge_name("the upstream", &name, mistakes);
+        if !(names.claim("the upstream", &name.value, &name.place, mistakes) && named) {
+            continue;
+        }
+        let limits = Limits {
+            connect_timeout,
+            read_timeout,
+            write_timeout,
+            idle_timeout,
+        };
+        let mut addresses = Vec::new();
+        for config::Peer { address, weight } in &peers.value {
+            if address.value.port() == 0 {
+                mistakes.push(Mistake::new(address.place.clone(), "a peer's port is not 0"));
+            }
+            addresses.push((address.value, *weight));
+        }
+        let id = UpstreamName::new(name.value.as_str());
+        match Upstream::new(id, &addresses, limits, retries) {
+            Ok(upstream) => upstreams.push((name.value, Arc::new(upstream))),
+            Err(error) => mistakes.push(Mistake::new(peers.place, error.to_string())),
+        }
+    }
+    upstreams
+}
+
+pub(super) fn drafts(
+    written: Vec<config::Api>,
+    http: &HttpSettings,
+    issuers: &[IssuerDraft],
+    upstreams: &Upstreams,
+    kept: &mut KeptClaims,
+    mistakes: &mut Mistakes,
+) -> Vec<ApiDraft> {
+    let mut names = Names::default();
+    let mut drafts = Vec::new();
+    for api in written {
+        let config::Api {
+            name,
+            version: _, // for people
+            hosts,
+            context_path,
+            strip_context_path,
+            upstream,
+            claim_headers,
+            claim_header_separator,
+            claim_header_encoding,
+            forward_credential,
+            body_bytes_max,
+            plans,
+            routes,
+        } = api;
+        judge_name("the API", &name, mistakes);
+        names.claim("the API", &name.value, &name.place, mistakes);
+        let hosts = compile_hosts(&hosts, mistakes);
+        let context = ContextPath::parse(&context_path.value);
+        let context = context
+            .map_err(|error| mistakes.push(mistake(&context_path, "the context path", error)))
+            .ok();
+        let upstream = find_upstream(&upstream, upstreams, mistakes);
+        let claim_headers = ClaimHeaders {
+            fields: compile_claim_headers(claim_headers, http, kept, mistakes),
+            separator: claim_header_separator.map_or_else(|| ",".into(), |separator| separator.value.into()),
+            encoding: match claim_header_encoding {
+                config::HeaderEncoding::Percent => HeaderEncoding::Percent,
+                config::HeaderEncoding::Refuse => HeaderEncoding::Refuse,
+            },
+        };
+        let plans = compile_plans(plans, issuers, mistakes);
+        let routes = routes
+            .into_iter()
+            .filter_map(|route| compile_route(route, upstream.as_ref(), upstreams, mistakes))
+            .collect();
+        drafts.push(ApiDraft {
+            name,
+            hosts,
+            context,
+            strip_context_path,
+            upstream,
+            claim_headers,
+            forward_credential,
+            body_bytes_max: body_bytes_max.unwrap_or(http.body_bytes_max),
+            plans,
+            routes,
+        });
+    }
+    drafts
+}
+
+pub(super) fn publish(
+    drafts: Vec<ApiDraft>,
+    issuers: &[IssuerDraft],
+    kept: &KeptClaims,
+    mistakes: &mut Mistakes,
+) -> Published {
+    let mut mappings = Mappings {
+        issuers,
+        kept: kept.paths.as_slice().into(),
+        made: HashMap::new(),
+    };
+    let mut table = TableBuilder::new();
+    let mut published = Published {
+        routes: TableBuilder::new().build(),
+        apis: vec![],
+        plans: vec![],
+        plan_apis: vec![],
+    };
+    for draft in drafts {
+        let ApiDraft {
+            name,
+            hosts,
+            context,
+            strip_context_path,
+            upstream,
+            claim_headers,
+            forward_credential,
+            body_bytes_max,
+            plans,
+            routes,
+        } = draft;
+        // Both were found missing in the first round, which then ended with mistakes.
+        let (Some(context), Some(upstream)) = (context, upstream) else {
+            continue;
+        };
+        let first_plan = published.plans.len();
+        let offered = offer(&name.value, plans, &mut mappings, &mut published.plans);
+        let api = Arc::new(Api {
+            name: ApiName::new(name.value.as_str()),
+            index: published.apis.len(),
+            plans: offered,
+            claim_headers,
+            context_path: context.as_str().trim_end_matches('/').into(),
+            strip_context_path,
+            forward_credential,
+            body_bytes_max,
+        });
+        published
+            .plan_apis
+            .extend((first_plan..published.plans.len()).map(|_| Arc::clone(&api)));
+        published.apis.push(Arc::clone(&api));
+        let places: Vec<Place> = routes.iter().map(|route| route.place.clone()).collect();
+        let listed = routes
+            .into_iter()
+            .map(|route| (route.pattern, route.methods, route.route))
+            .collect();
+        let open = Arc::new(Route {
+            upstream,
+            requirements: Requirements::default(),
+        });
+        match table.insert(&hosts, &context, api, listed, Some(open)) {
+            Ok(()) => {}
+            Err(error @ TableError::ApiConflict) => mistakes.push(mistake(
+                &name,
+                "the API",
+                format!("cannot be told apart: {error}"),
+            )),
+            Err(error @ TableError::RouteConflict { index, other }) => {
+                let place = places.get(index).unwrap_or(&name.place).clone();
+                let first = places
+                    .get(other)
+                    .map(|place| format!("; first at {place}"))
+                    .unwrap_or_default();
+                mistakes.push(Mistake::new(place, format!("{error}{first}")));
+            }
+        }
+    }
+    published.routes = table.build();
+    published
+}
+
+/// One mapping an issuer, shared by all APIs.
+struct Mappings<'d> {
+    issuers: &'d [IssuerDraft],
+    kept: Arc<[ClaimPath]>,
+    made: HashMap<String, Arc<ClaimMapping>>,
+}
+
+// === impl Mappings ===
+
+impl<'d> Mappings<'d> {
+    fn of(&mut self, name: &str) -> Option<(&'d IssuerDraft, Arc<ClaimMapping>)> {
+        let draft = self
+            .issuers
+            .iter()
+            .find(|draft| draft.issuer.name.as_str() == name)?;
+        let mapping = self.made.entry(name.to_owned()).or_insert_with(|| {
+            Arc::new(ClaimMapping {
+                renames: draft.renames.clone(),
+                scopes: draft.scopes.clone(),
+                client_ids: draft.client_ids.clone(),
+                kept: Arc::clone(&self.kept),
+            })
+        });
+        Some((draft, Arc::clone(mapping)))
+    }
+}
+
+/// Lays out the plans that callers may use.
+fn offer(api: &str, drafts: Vec<PlanDraft>, mappings: &mut Mappings<'_>, all: &mut Vec<Arc<Plan>>) -> Plans {
+    let mut jwt: HashMap<Box<str>, Accepted> = HashMap::new();
+    let mut keyless = None;
+    for draft in drafts {
+        if !is_offered(draft.stage) {
+            continue;
+        }
+        let plan = Arc::new(Plan {
+            id: PlanId::of(api, &draft.name.value),
+            name: PlanName::new(draft.name.value.as_str()),
+            index: all.len(),
+            security: draft.security,
+            subscription_required: draft.subscription_required,
+        });
+        all.push(Arc::clone(&plan));
+        if draft.security == Security::Keyless {
+            keyless = Some(plan);
+            continue;
+        }
+        for name in &draft.issuers {
+            let Some((issuer, mapping)) = mappings.of(&name.value) else {
+                continue;
+            };
+            let Some(audiences) = issuer.audiences(draft.audiences.as_ref()) else {
+                continue;
+            };
+            jwt.entry(name.value.as_str().into())
+                .or_insert_with(|| Accepted {
+                    issuer: Arc::clone(&issuer.issuer),
+                    mapping,
+                    plans: Vec::new(),
+                })
+                .plans
+                .push(OfferedPlan {
+                    plan: Arc::clone(&plan),
+                    audiences,
+                });
+        }
+    }
+    Plans::new(jwt, keyless)
+}
+
+const fn is_offered(stage: Stage) -> bool {
+    matches!(stage, Stage::Published | Stage::Deprecated)
+}
+
+fn compile_plans(
+    written: Vec<config::Plan>,
+    issuers: &[IssuerDraft],
+    mistakes: &mut Mistakes,
+) -> Vec<PlanDraft> {
+    let mut names = Names::default();
+    let mut keyless: Option<Place> = None;
+    let mut plans = Vec::new();
+    for plan in written {
+        let config::Plan {
+            name,
+            security,
+            issuers: accepted_issuers,
+            audiences,
+            stage,
+            validation,
+            subscription_validation,
+        } = plan;
+        judge_name("the plan", &name, mistakes);
+        names.claim("the plan", &name.value, &name.place, mistakes);
+        let own_audiences = audiences
+            .as_ref()
+            .map(|audiences| accepted(audiences.value.clone()));
+        let security = match security.value {
+            config::Security::Jwt => {
+                jwt_plan(
+                    &name,
+                    &accepted_issuers,
+                    own_audiences.as_ref(),
+                    issuers,
+                    mistakes,
+                );
+                Security::Jwt
+            }
+            config::Security::Keyless => {
+                let misplaced = [
+                    accepted_issuers.first().map(|issuer| ("issuers", &issuer.place)),
+                    audiences
+                        .as_ref()
+                        .map(|audiences| ("audiences", &audiences.place)),
+                    subscription_validation
+                        .as_ref()
+                        .map(|flag| ("subscription_validation", &flag.place)),
+                ];
+                for (key, place) in misplaced.into_iter().flatten() {
+                    let message = format!("a keyless plan takes no `{key}`: it asks callers for nothing");
+                    mistakes.push(Mistake::new(place.clone(), message));
+                }
+                if is_offered(stage.value) {
+                    if let Some(first) = &keyless {
+                        mistakes.push(mistake(
+                            &name,
+                            "the plan",
+                            format!("is the second keyless one on offer; first at {first}"),
+                        ));
+                    }
+                    keyless = Some(name.place.clone());
+                }
+                Security::Keyless
+            }
+        };
+        plans.push(PlanDraft {
+            name,
+            security,
+            stage: stage.value,
+            validation,
+            subscription_required: subscription_validation.is_none_or(|flag| flag.value),
+            issuers: accepted_issuers,
+            audiences: own_audiences,
+        });
+    }
+    plans
+}
+
+/// A JWT plan names issuers that exist, each once, and audiences are named by it or by the issuer.
+fn jwt_plan(
+    name: &Located<String>,
+    accepted: &[Located<String>],
+    audiences: Option<&AcceptedAudiences>,
+    issuers: &[IssuerDraft],
+    mistakes: &mut Mistakes,
+) {
+    if accepted.is_empty() {
+        mistakes.push(
+            mistake(name, "the plan", "accepts tokens of no issuer")
+                .help("name at least one in `issuers = [...]`"),
+        );
+    }
+    let mut names = Names::default();
+    for issuer in accepted {
+        names.claim("the issuer", &issuer.value, &issuer.place, mistakes);
+        match issuers.iter().find(|draft| draft.issuer.name.as_str() == issuer.value) {
+            None => {
+                let known = issuers.iter().map(|draft| draft.issuer.name.as_str());
+                mistakes.push(unknown(issuer, "issuer", known));
+            }
+            Some(draft) if draft.audiences(audiences).is_none() => mistakes.push(
+                mistake(issuer, "neither the plan nor the issuer", "names `audiences`").help(
+                    "list whom tokens must be for, or write `audiences = \"danger-accept-any\"` to take tokens \
+                     meant for anybody",
+                ),
+            ),
+            Some(_) => {}
+        }
+    }
+}
+
+fn compile_route(
+    written: config::Route,
+    api_upstream: Option<&Arc<Upstream>>,
+    upstreams: &Upstreams,
+    mistakes: &mut Mistakes,
+) -> Option<RouteDraft> {
+    let config::Route {
+        path,
+        methods,
+        scopes,
+        scope_match,
+        upstream,
+    } = written;
+    let pattern = RoutePattern::parse(&path.value);
+    let pattern = pattern
+        .map_err(|error| mistakes.push(mistake(&path, "the path", error)))
+        .ok();
+    let method_set = if methods.is_empty() {
+        Some(MethodSet::any())
+    } else {
+        match MethodSet::parse(methods.iter().map(|method| method.value.as_str())) {
+            Ok(set) => Some(set),
+            Err(error) => {
+                use crate::route::MethodSetError::{Empty, LowerCase, NotAToken, NotRoutable};
+                let place = match error {
+                    Empty => None,
+                    LowerCase { index } | NotAToken { index } | NotRoutable { index } => methods.get(index),
+                };
+                let place = place.map_or(&path.place, |method| &method.place).clone();
+                mistakes.push(Mistake::new(place, error.to_string()));
+                None
+            }
+        }
+    };
+    for scope in scopes.iter().filter(|scope| !is_scope(&scope.value)) {
+        mistakes.push(mistake(
+            scope,
+            "the scope",
+            "may hold only visible ASCII without `\"` and `\\`",
+        ));
+    }
+    let upstream = match &upstream {
+        Some(name) => find_upstream(name, upstreams, mistakes),
+        None => api_upstream.map(Arc::clone),
+    };
+    let scope_match = match scope_match {
+        config::ScopeMatch::Any => ScopeMatch::Any,
+        config::ScopeMatch::All => ScopeMatch::All,
+    };
+    let scopes = scopes.into_iter().map(|scope| scope.value.into()).collect();
+    let route = Arc::new(Route {
+        upstream: upstream?,
+        requirements: Requirements::scopes(scopes, scope_match),
+    });
+    Some(RouteDraft {
+        place: path.place,
+        pattern: pattern?,
+        methods: method_set?,
+        route,
+    })
+}
+
+fn compile_hosts(written: &[Located<String>], mistakes: &mut Mistakes) -> Vec<HostPattern> {
+    if written.is_empty() {
+        return vec![HostPattern::Any];
+    }
+    let parse = |host: &Located<String>, mistakes: &mut Mistakes| {
+        HostPattern::parse(&host.value)
+            .map_err(|error| mistakes.push(mistake(host, "the host", error)))
+            .ok()
+    };
+    written.iter().filter_map(|host| parse(host, mistakes)).collect()
+}
+
+fn compile_claim_headers(
+    written: Vec<(Located<String>, Located<String>)>,
+    http: &HttpSettings,
+    kept: &mut KeptClaims,
+    mistakes: &mut Mistakes,
+) -> Vec<ClaimHeader> {
+    let mut names = Names::default();
+    let mut fields = Vec::new();
+    for (written, claim) in written {
+        match header_name(&written) {
+            Ok(name) => {
+                if name == http.request_id_header {
+                    mistakes.push(mistake(&written, "the header", "already carries the request id"));
+                }
+                // Upstreams that fold names would see two spellings as one field.
+                let canonical = canonical_header(name.as_str());
+                if names.claim("the header", &canonical, &written.place, mistakes) {
+                    fields.push(ClaimHeader {
+                        name,
+                        claim: kept.place(&claim.value),
+                    });
+                }
+            }
+            Err(error) => mistakes.push(error),
+        }
+    }
+    fields
+}
+
+/// A header name that the gateway may set.
+pub(super) fn header_name(written: &Located<String>) -> Result<HeaderName, Mistake> {
+    let name = HeaderName::from_bytes(written.value.as_bytes())
+        .map_err(|_| mistake(written, "the header name", "is none (RFC 9110 section 5.1)"))?;
+    let canonical = canonical_header(name.as_str());
+    if RESERVED_HEADERS.contains(&canonical.as_str()) || canonical == "authorization" {
+        return Err(mistake(
+            written,
+            "the header",
+            "is reserved for HTTP or for the gateway itself",
+        ));
+    }
+    Ok(name)
+}
+
+fn find_upstream(
+    name: &Located<String>,
+    upstreams: &Upstreams,
+    mistakes: &mut Mistakes,
+) -> Option<Arc<Upstream>> {
+    let found = upstreams.iter().find(|(known, _)| *known == name.value);
+    if found.is_none() {
+        mistakes.push(unknown(
+            name,
+            "upstream",
+            upstreams.iter().map(|(known, _)| known.as_str()),
+        ));
+    }
+    found.map(|(_, upstream)| Arc::clone(upstream))
+}
+
+/// Whether a name is one; says so if not.
+pub(super) fn judge_name(what: &str, name: &Located<String>, mistakes: &mut Mistakes) -> bool {
+    match parse_name(&name.value) {
+        Ok(_) => true,
+        Err(error) => {
+            let message = format!("the name of {what} `{}` {error}", shown(&name.value));
+            mistakes.push(Mistake::new(name.place.clone(), message));
+            false
+        }
+    }
+}
