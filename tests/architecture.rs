@@ -75,7 +75,7 @@ const LAYERS: [Layer; 9] = [
 const DECISION: usize = 5;
 
 /// Modules that the layers name and that may be absent.
-const OPTIONAL: [&str; 4] = ["app", "cli", "proxy", "snapshot"];
+const OPTIONAL: [&str; 3] = ["app", "cli", "proxy"];
 
 /// A use inside one layer that is allowed all the same.
 struct Neighbour {
