@@ -317,6 +317,29 @@ fn the_library_declares_every_module() -> io::Result<()> {
 }
 
 #[test]
+fn the_page_shows_the_same_layers() -> io::Result<()> {
+    let page = fs::read_to_string(tree::root().join("ARCHITECTURE.md"))?;
+    let mut wrong = Vec::new();
+    for (
+        level,
+        Layer {
+            name,
+            modules,
+            reason: _,
+        },
+    ) in LAYERS.iter().enumerate()
+    {
+        let names: Vec<String> = modules.iter().map(|module| format!("`{module}`")).collect();
+        let row = format!("| {level} {name} | {} |", names.join(" "));
+        if !page.contains(&row) {
+            wrong.push(format!("ARCHITECTURE.md has no row {row}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", report(&wrong));
+    Ok(())
+}
+
+#[test]
 fn no_exception_is_left_over() -> io::Result<()> {
     let files = tree::files(&["rs"])?;
     let sources = |module: &str| {
