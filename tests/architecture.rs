@@ -1,9 +1,11 @@
 //! What is built on what, and what has no business where: the layers of `ARCHITECTURE.md`, held against the source.
 //!
-//! The tables say what is allowed and why; the tests read `src` as text and name every place that disagrees, with the
-//! reason. So the rule is met where it is broken, and nobody needs to have read the page first. An exception that
-//! nothing needs any more is reported as well.
+//! The tables in `architecture/rules.rs` say what is allowed and why; the tests read `src` as text and name every place
+//! that disagrees, with the reason. So a rule is met where it is broken, and nobody needs to have read the page first.
+//! An exception that nothing needs any more is reported as well.
 
+#[path = "architecture/rules.rs"]
+mod rules;
 #[path = "architecture/scan.rs"]
 mod scan;
 #[path = "architecture/tidy.rs"]
@@ -15,229 +17,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 
-/// Modules that may use those of lower layers, and not each other.
-struct Layer {
-    name: &'static str,
-    modules: &'static [&'static str],
-    reason: &'static str,
-}
-
-/// From the bottom. A module's layer is its place here.
-const LAYERS: [Layer; 9] = [
-    Layer {
-        name: "base",
-        modules: &["id", "time", "secret"],
-        reason: "names, moments and secrets are spoken of everywhere, so they know nothing",
-    },
-    Layer {
-        name: "mechanism",
-        modules: &["config", "credential", "mint", "route", "telemetry", "token"],
-        reason: "each solves one problem that has nothing to do with gateways, alone",
-    },
-    Layer {
-        name: "parts",
-        modules: &["authorization", "identity", "issuer", "subscription", "upstream"],
-        reason: "parts meet in the decision only, so that each can be understood and tested without the others",
-    },
-    Layer {
-        name: "domain",
-        modules: &["api"],
-        reason: "an API is made of parts; it knows neither how it was written down nor how it is served",
-    },
-    Layer {
-        name: "snapshot",
-        modules: &["snapshot"],
-        reason: "here, and nowhere else, what an operator wrote becomes what the gateway runs",
-    },
-    Layer {
-        name: "decision",
-        modules: &["access"],
-        reason: "one pure function over borrowed data; whoever asks it and what changes the data are above it",
-    },
-    Layer {
-        name: "edges",
-        modules: &["control", "proxy"],
-        reason: "the one changes what is known, the other serves requests; they meet in the three cells only",
-    },
-    Layer {
-        name: "composition",
-        modules: &["app"],
-        reason: "the only module that knows all others: it puts them together and starts them",
-    },
-    Layer {
-        name: "command line",
-        modules: &["cli", "main"],
-        reason: "flags and exit codes around the composition; nothing is built on them",
-    },
-];
-
-/// The layer up to which a word can be banned: everything under the edges.
-const DECISION: usize = 5;
-
-/// Modules that the layers name and that may be absent.
-const OPTIONAL: [&str; 3] = ["app", "cli", "proxy"];
-
-/// A use inside one layer that is allowed all the same.
-struct Neighbour {
-    user: &'static str,
-    used: &'static str,
-    #[expect(dead_code, reason = "for whoever reads the table")]
-    reason: &'static str,
-}
-
-const NEIGHBOURS: [Neighbour; 1] = [Neighbour {
-    user: "mint",
-    used: "token",
-    reason: "what is minted must be what is verified: algorithms and kinds of keys have one list",
-}];
-
-/// A use that the order of the layers would allow and the design does not.
-struct Forbidden {
-    users: &'static [&'static str],
-    used: &'static [&'static str],
-    reason: &'static str,
-}
-
-const FORBIDDEN: [Forbidden; 5] = [
-    Forbidden {
-        users: &["config", "route", "telemetry"],
-        used: &[
-            "id",
-            "time",
-            "secret",
-            "config",
-            "credential",
-            "mint",
-            "route",
-            "telemetry",
-            "token",
-        ],
-        reason: "this mechanism stands alone: it could be a package of its own, and nothing else need be read with it",
-    },
-    Forbidden {
-        users: &[
-            "authorization",
-            "identity",
-            "issuer",
-            "subscription",
-            "upstream",
-            "api",
-            "access",
-            "proxy",
-        ],
-        used: &["config"],
-        reason: "what an operator wrote is judged once, in `snapshot`; below and beside it nobody sees unjudged values",
-    },
-    Forbidden {
-        users: &[
-            "authorization",
-            "identity",
-            "issuer",
-            "subscription",
-            "upstream",
-            "api",
-            "snapshot",
-            "access",
-        ],
-        used: &["telemetry"],
-        reason: "the core states facts and the edges count them: a decision that counts is neither pure nor cheap",
-    },
-    Forbidden {
-        users: &[
-            "authorization",
-            "identity",
-            "issuer",
-            "subscription",
-            "upstream",
-            "api",
-            "snapshot",
-            "access",
-            "control",
-            "proxy",
-        ],
-        used: &["mint"],
-        reason: "a gateway verifies and does not sign: private keys are for the command line, the demo and tests",
-    },
-    Forbidden {
-        users: &["control"],
-        used: &["access", "proxy"],
-        reason: "what changes the cells does not know who reads them, so no change can depend on a request",
-    },
-];
-
-/// Code that does not belong under the edges.
-struct Banned {
-    patterns: &'static [&'static str],
-    except: &'static [&'static str],
-    reason: &'static str,
-}
-
-const BANNED: [Banned; 10] = [
-    Banned {
-        patterns: &["async", "await", "tokio"],
-        except: &[],
-        reason: "the decision is synchronous: what may have to be waited for happens at the edges, before or after",
-    },
-    Banned {
-        patterns: &[
-            "pingora",
-            "pingora_proxy",
-            "pingora_core",
-            "pingora_http",
-            "ProxyHttp",
-        ],
-        except: &["upstream"],
-        reason: "the framework stays at the edges; `upstream` alone prepares its peers, once per snapshot",
-    },
-    Banned {
-        patterns: &["std::fs", "std::env", "std::process", "reqwest", "notify"],
-        except: &[],
-        reason: "no I/O under the edges: files and answers come in as bytes, so a test needs neither disk nor network",
-    },
-    Banned {
-        patterns: &["SystemTime"],
-        except: &["time"],
-        reason: "`now` is an argument, so a test can stand at any second; edges read `time::Clock`",
-    },
-    Banned {
-        patterns: &["Instant::now"],
-        except: &[],
-        reason: "the core measures nothing: an observer at the edge is told where the expensive part begins and ends",
-    },
-    Banned {
-        patterns: &["Mutex", "RwLock"],
-        except: &["telemetry"],
-        reason: "no request waits for another; `telemetry` locks to resolve a child, never to count",
-    },
-    Banned {
-        patterns: &["println!", "eprintln!", "print!", "eprint!"],
-        except: &[],
-        reason: "a library does not talk to the terminal: it returns what it found, `cli` prints",
-    },
-    Banned {
-        patterns: &[
-            "tracing::",
-            "log::",
-            "trace!",
-            "debug!",
-            "info!",
-            "warn!",
-            "error!",
-        ],
-        except: &[],
-        reason: "the core logs nothing: it returns facts, and an edge decides who is told",
-    },
-    Banned {
-        patterns: &["prometheus"],
-        except: &["telemetry"],
-        reason: "metrics are counted at the edges, through `telemetry`",
-    },
-    Banned {
-        patterns: &["jsonwebtoken"],
-        except: &["mint"],
-        reason: "verification is our own pass over borrowed data; the library signs, and in tests it is the oracle",
-    },
-];
+use rules::{BANNED, Banned, DECISION, FORBIDDEN, LAYERS, Layer, NEIGHBOURS, Neighbour, OPTIONAL};
 
 #[test]
 fn modules_use_lower_layers_only() -> io::Result<()> {
@@ -275,19 +55,19 @@ fn every_module_has_its_layer() -> io::Result<()> {
         .iter()
         .filter(|module| layer_of(module).is_none())
         .map(|module| {
-            format!("src/{module}.rs: no layer has `{module}`; give it one in tests/architecture.rs")
+            format!("src/{module}.rs: no layer has `{module}`; give it one in tests/architecture/rules.rs")
         });
     let gone = placed
         .iter()
         .filter(|module| !present.contains(**module) && !OPTIONAL.contains(module))
         .map(|module| {
-            format!("tests/architecture.rs: `{module}` has a layer, but src/{module}.rs is not there")
+            format!("tests/architecture/rules.rs: `{module}` has a layer, but src/{module}.rs is not there")
         });
     let doubled = placed
         .iter()
         .enumerate()
         .filter(|(place, module)| placed.iter().take(*place).any(|other| other == *module))
-        .map(|(_, module)| format!("tests/architecture.rs: `{module}` has two layers"));
+        .map(|(_, module)| format!("tests/architecture/rules.rs: `{module}` has two layers"));
     let wrong: Vec<String> = homeless.chain(gone).chain(doubled).collect();
     assert!(wrong.is_empty(), "{}", report(&wrong));
     Ok(())
@@ -602,7 +382,7 @@ fn refusal(user: &str, used: &str) -> Option<String> {
     }
     let Some((low, high)) = layer_of(used).zip(layer_of(user)) else {
         return Some(format!(
-            "no layer has `{used}` or `{user}`; give it one in tests/architecture.rs"
+            "no layer has `{used}` or `{user}`; give it one in tests/architecture/rules.rs"
         ));
     };
     let forbidden = FORBIDDEN
