@@ -50,9 +50,9 @@ run: setup ## the gateway with CONFIG (conf/minimal.toml)
 
 test: setup ## all tests, by cargo-nextest if it is installed
 	@if cargo nextest --version >/dev/null 2>&1; then \
-		set -x; cargo nextest run --locked; \
+		set -x; cargo nextest run --locked --no-fail-fast; \
 	else \
-		set -x; cargo test --locked; \
+		set -x; cargo test --locked --no-fail-fast; \
 	fi
 
 test-doc: setup ## the examples in the documentation, those that must not compile among them
