@@ -1,0 +1,96 @@
+# The commands of everyday. CI runs the same ones (.ci/run), and each is a plain command that can be typed by hand.
+# Needed: Rust, make, a C compiler. `make setup` brings what else is missing.
+
+CONFIG ?= conf/minimal.toml
+LOAD ?=
+FUZZ_SECONDS ?= 60
+
+# Where cargo puts what it builds.
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+
+# What `check` runs, in this order. The tests come last, so that the runner's summary is the last thing to be read.
+CHECKS := fmt-check lint doc test-doc test
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test test-doc check lint fmt fmt-check doc bench load fuzz clean
+
+# $(call install,command,package): installs what has the command, if it is not here.
+define install
+	@command -v $(1) >/dev/null 2>&1 || { \
+		set -e; \
+		if ! command -v apt-get >/dev/null 2>&1; then \
+			echo "$(1) is missing: install $(2) with the package manager of this system" >&2; exit 1; \
+		fi; \
+		if [ "$$(id -u)" -eq 0 ]; then sudo=; \
+		elif command -v sudo >/dev/null 2>&1; then sudo=sudo; \
+		else echo "$(1) is missing: as root, apt-get install $(2)" >&2; exit 1; fi; \
+		echo "installing $(2)"; \
+		$$sudo apt-get update -qq || echo "the lists of packages are not up to date; trying all the same" >&2; \
+		$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2) >/dev/null; \
+	}
+endef
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: ## install what the build needs and is not here (cmake, for zlib-ng)
+	@command -v cargo >/dev/null 2>&1 || { \
+		echo "cargo is missing: install Rust from https://rustup.rs" >&2; exit 1; }
+	@command -v cc >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1 || command -v clang >/dev/null 2>&1 || { \
+		echo "a C compiler is missing: on Debian and Ubuntu, apt-get install build-essential" >&2; exit 1; }
+	$(call install,cmake,cmake)
+
+demo: setup ## a gateway with a sample upstream and a token to try it with
+	cargo build --release --locked
+	@exec "$(TARGET_DIR)/release/tollgate" demo
+
+run: setup ## the gateway with CONFIG (conf/minimal.toml)
+	cargo build --release --locked
+	@exec "$(TARGET_DIR)/release/tollgate" run --config "$(CONFIG)"
+
+test: setup ## all tests, by cargo-nextest if it is installed
+	@if cargo nextest --version >/dev/null 2>&1; then \
+		set -x; cargo nextest run --locked --no-fail-fast; \
+	else \
+		set -x; cargo test --locked --no-fail-fast; \
+	fi
+
+test-doc: setup ## the examples in the documentation, those that must not compile among them
+	cargo test --doc --locked
+
+check: setup ## everything that must pass before a change is taken
+	@for step in $(CHECKS); do \
+		echo "== $$step"; begin=$$(date +%s); \
+		$(MAKE) --no-print-directory $$step || exit 1; \
+		[ $$step = test ] || echo "== $$step: $$(($$(date +%s) - begin)) s"; \
+	done
+
+lint: setup ## clippy, warnings refused
+	cargo clippy --all-targets --locked -- -D warnings
+
+fmt: ## format the code
+	cargo fmt
+
+fmt-check: ## is the code formatted?
+	cargo fmt --check
+
+doc: setup ## the documentation of the code, warnings refused
+	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --locked
+
+bench: setup ## where the time of one request goes
+	cargo bench --locked --bench access
+
+load: setup ## what the gateway adds to a bare Pingora hop; LOAD="--rounds 6" and so on, see loadtest/README.md
+	$(call install,wrk,wrk)
+	$(call install,python3,python3)
+	loadtest/run $(LOAD)
+
+fuzz: setup ## every fuzz target for FUZZ_SECONDS (60); needs nightly Rust and cargo-fuzz
+	@test -d fuzz || { echo "there are no fuzz targets in this tree" >&2; exit 1; }
+	@cargo fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz is missing: cargo install cargo-fuzz" >&2; exit 1; }
+	@for target in $$(cargo +nightly fuzz list); do \
+		cargo +nightly fuzz run "$$target" -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+	done
+
+clean: ## remove what was built
+	cargo clean
