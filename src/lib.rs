@@ -4,10 +4,13 @@
 
 pub mod access;
 pub mod api;
+pub mod app;
 pub mod authorization;
+pub mod cli;
 pub mod config;
 pub mod control;
 pub mod credential;
+pub mod exit;
 pub mod id;
 pub mod identity;
 pub mod issuer;

@@ -1,0 +1,353 @@
+//! The composition root: cells, services, threads, listeners. Nothing is decided here; everything is put together.
+//!
+//! Start-up has one order. Sockets are bound first, so that a busy port ends the process at once (Pingora would try for
+//! half a minute and then panic in a task). Then the control plane asks issuers for their keys, for a bounded time. Only
+//! then do the listeners open; and only when they answer is the gateway ready.
+
+mod bind;
+mod log;
+mod signals;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pingora::apps::HttpServerApp;
+use pingora::server::configuration::ServerConf;
+use pingora::server::{RunArgs, Server, ShutdownWatch};
+use pingora::services::ServiceReadyNotifier;
+use pingora::services::background::{BackgroundService, background_service};
+use pingora::services::listening::Service as ListeningService;
+use tokio::net::TcpStream;
+use tokio::sync::{Mutex, mpsc};
+
+pub use bind::{BindError, Bound, bind};
+pub use log::{LogError, start_log};
+pub use signals::{Hangups, catch_hangups};
+
+use crate::config::Mistakes;
+use crate::control::Publish;
+use crate::control::fetch::{FetchError, Fetcher};
+use crate::control::keys::{Keeper, key_misses};
+use crate::control::load::{Loaded, load};
+use crate::control::reload::{Reloader, note_applied};
+use crate::control::status::{Readiness, StatusEndpoints};
+use crate::issuer::{KeyRing, KeySource};
+use crate::proxy::{Cell, Gateway};
+use crate::snapshot::Snapshot;
+use crate::subscription::Index;
+use crate::telemetry::{Telemetry, TelemetryError};
+use crate::time::Clock;
+
+/// How long the first key fetches may hold up the start: a little longer than one fetch may take.
+const FIRST_KEYS_WAIT: Duration = Duration::from_secs(6);
+/// How long the listeners may take to answer before the process gives up.
+const LISTEN_WAIT: Duration = Duration::from_secs(10);
+/// Between two looks at whether they answer.
+const LISTEN_STEP: Duration = Duration::from_millis(5);
+/// After the grace period: for what is left to be told that it ends.
+const RUNTIME_SHUTDOWN_SECONDS: u64 = 1;
+
+/// Why the gateway cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration is not acceptable.
+    #[error("{0}")]
+    Configuration(Mistakes),
+    /// A listener's address cannot be bound.
+    #[error("{0}")]
+    Bind(#[from] BindError),
+    /// The access log cannot be opened.
+    #[error("{0}")]
+    Log(#[from] LogError),
+    /// The metrics contradict each other.
+    #[error("{0}")]
+    Telemetry(#[from] TelemetryError),
+    /// No TLS provider or no trusted roots: no key set could ever be fetched.
+    #[error("the client for key sets cannot be made: {0}")]
+    Fetcher(#[from] FetchError),
+}
+
+/// A gateway that has its configuration and its sockets and has served nobody yet.
+pub struct App {
+    main: PathBuf,
+    first: Loaded,
+    snapshot: Arc<Snapshot>,
+    listeners: Vec<Bound>,
+    metrics: Option<Bound>,
+    telemetry: Arc<Telemetry>,
+    key_ring: Arc<KeyRing>,
+    extra: Vec<Box<dyn FnOnce(&mut Server) + Send>>,
+}
+
+/// The control plane as a service: it has a thread of its own.
+struct ControlPlane {
+    /// Taken when the service starts.
+    parts: Mutex<Option<ControlParts>>,
+}
+
+struct ControlParts {
+    reloader: Reloader,
+    first: Loaded,
+    hangups: mpsc::Receiver<()>,
+    addresses: Vec<SocketAddr>,
+    readiness: Arc<Readiness>,
+}
+
+impl Publish for Cell {
+    fn publish(&self, snapshot: Arc<Snapshot>) {
+        Self::publish(self, snapshot);
+    }
+
+    fn snapshot(&self) -> Arc<Snapshot> {
+        Self::snapshot(self)
+    }
+}
+
+// === impl App ===
+
+impl App {
+    /// Reads the configuration and binds its addresses.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn prepare(main: PathBuf) -> Result<Self, StartError> {
+        let key_ring = Arc::new(KeyRing::default());
+        let mut first = load(&main, &key_ring, 1);
+        let snapshot = std::mem::replace(&mut first.snapshot, Err(Mistakes::default()));
+        let snapshot = Arc::new(snapshot.map_err(StartError::Configuration)?);
+        let listeners = snapshot
+            .process
+            .listeners
+            .iter()
+            .map(|address| bind(*address))
+            .collect::<Result<_, _>>()?;
+        let metrics = snapshot.process.metrics.map(bind).transpose()?;
+        let telemetry = Arc::new(Telemetry::new(env!("CARGO_PKG_VERSION"))?);
+        Ok(Self {
+            main,
+            first,
+            snapshot,
+            listeners,
+            metrics,
+            telemetry,
+            key_ring,
+            extra: Vec::new(),
+        })
+    }
+
+    /// Where callers connect, with the ports that the system chose.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().map(|bound| bound.address).collect()
+    }
+
+    /// Where Prometheus connects.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(|bound| bound.address)
+    }
+
+    /// Runs one more HTTP service in the same process, on one thread of its own.
+    pub fn serve_beside<A>(&mut self, name: &'static str, bound: Bound, app: A)
+    where
+        A: HttpServerApp + Send + Sync + 'static,
+    {
+        self.extra.push(Box::new(move |server| {
+            let mut service = ListeningService::new(name.to_owned(), app);
+            service.threads = Some(1);
+            server.add_service(bind::Prebound::new(service, vec![bound]));
+        }));
+    }
+
+    /// Serves until a signal ends it.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing has been served then.
+    pub fn run(self, hangups: Hangups) -> Result<(), StartError> {
+        let Self {
+            main,
+            first,
+            snapshot,
+            listeners,
+            metrics,
+            telemetry,
+            key_ring,
+            extra,
+        } = self;
+        let readiness = Arc::new(Readiness::default());
+        let index = Arc::new(Index::default());
+        index.admit(&snapshot.declared);
+        let cell = Arc::new(Cell::new(Arc::clone(&snapshot), Arc::clone(&telemetry)));
+        let (access_log, flush) = log::access_log(snapshot.process.access_log.as_ref(), &telemetry)?;
+        watch_cells(&telemetry, &cell, &index);
+        note_applied(&telemetry, &snapshot);
+        for warning in &snapshot.warnings {
+            tracing::warn!(event = "configuration_warning", "{warning}");
+        }
+
+        let conf = server_conf(&snapshot);
+        let mut server = Server::new_with_opt_and_conf(None, conf);
+        server.bootstrap();
+
+        let (misses, missed) = key_misses();
+        let reloader = Reloader {
+            main,
+            key_ring,
+            index: Arc::clone(&index),
+            cell: Arc::clone(&cell) as Arc<dyn Publish>,
+            keeper: Keeper::new(Fetcher::new()?, Arc::clone(&telemetry), missed),
+            telemetry: Arc::clone(&telemetry),
+        };
+        let addresses: Vec<SocketAddr> = listeners
+            .iter()
+            .chain(&metrics)
+            .map(|bound| bound.address)
+            .collect();
+        for bound in &listeners {
+            tracing::info!(event = "listening", name = "listener", address = %bound.address, "callers connect here");
+        }
+        let control = ControlPlane {
+            parts: Mutex::new(Some(ControlParts {
+                reloader,
+                first,
+                hangups: hangups.requests,
+                addresses,
+                readiness: Arc::clone(&readiness),
+            })),
+        };
+        let control = server.add_service(background_service("control", control));
+
+        if let Some(bound) = metrics {
+            tracing::info!(event = "listening", name = "metrics", address = %bound.address, "Prometheus connects here");
+            let endpoints = StatusEndpoints {
+                telemetry: Arc::clone(&telemetry),
+                readiness: Arc::clone(&readiness),
+            };
+            let mut service = ListeningService::new("metrics".to_owned(), endpoints);
+            service.threads = Some(1);
+            server.add_service(bind::Prebound::new(service, vec![bound]));
+        }
+
+        let gateway = Gateway::new(
+            cell,
+            index,
+            access_log,
+            Box::new(move |issuer| misses.tell(issuer)),
+        );
+        let service = pingora::proxy::http_proxy_service_with_name(&server.configuration, gateway, "gateway");
+        let proxy = server.add_service(bind::Prebound::new(service, listeners));
+        proxy.add_dependency(&control);
+        for add in extra {
+            add(&mut server);
+        }
+
+        let shutdown_signal = signals::Shutdown::new(readiness);
+        signals::leave_when_drained(&server, telemetry, flush.clone());
+        server.run(RunArgs {
+            shutdown_signal: Box::new(shutdown_signal),
+        });
+        flush.flush();
+        tracing::info!(event = "stopped", "stopped");
+        Ok(())
+    }
+}
+
+// === impl ControlPlane ===
+
+#[async_trait]
+impl BackgroundService for ControlPlane {
+    async fn start_with_ready_notifier(&self, mut shutdown: ShutdownWatch, ready: ServiceReadyNotifier) {
+        let Some(parts) = self.parts.lock().await.take() else {
+            return;
+        };
+        let ControlParts {
+            mut reloader,
+            first,
+            hangups,
+            addresses,
+            readiness,
+        } = parts;
+        let issuers = reloader.cell.snapshot().issuers.clone();
+        reloader.keeper.take_on(&issuers, FIRST_KEYS_WAIT).await;
+        ready.notify_ready();
+        let reloading = reloader.run(first, hangups);
+        let announcing = announce(addresses, readiness);
+        tokio::select! {
+            () = async { tokio::join!(reloading, announcing); } => {}
+            _ = shutdown.changed() => {}
+        }
+    }
+}
+
+/// Says that the gateway is ready once all its listeners answer; ends the process if they never do.
+async fn announce(addresses: Vec<SocketAddr>, readiness: Arc<Readiness>) {
+    let answering = async {
+        for address in addresses {
+            while TcpStream::connect(bind::reachable(address)).await.is_err() {
+                tokio::time::sleep(LISTEN_STEP).await;
+            }
+        }
+    };
+    if tokio::time::timeout(LISTEN_WAIT, answering).await.is_err() {
+        tracing::error!(event = "not_listening", "a listener does not answer; giving up");
+        std::process::exit(crate::exit::CANNOT_BIND.into());
+    }
+    readiness.set(true);
+    tracing::info!(event = "ready", "ready");
+}
+
+/// Gauges that are read off the cells when Prometheus asks.
+fn watch_cells(telemetry: &Telemetry, cell: &Arc<Cell>, index: &Arc<Index>) {
+    let (cell, index) = (Arc::clone(cell), Arc::clone(index));
+    telemetry.on_scrape(Box::new(move |telemetry| {
+        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        let (applications, subscriptions) = index.counts();
+        telemetry.applications.set(count(applications));
+        telemetry.subscriptions.set(count(subscriptions));
+        let now = Clock.now();
+        for issuer in &cell.snapshot().issuers {
+            let name = issuer.name.as_str();
+            let Some(held) = issuer.ring.held() else {
+                telemetry.jwks_keys.child(&[name]).set(0);
+                continue;
+            };
+            telemetry
+                .jwks_keys
+                .child(&[name])
+                .set(count(held.keys.keys().len()));
+            if matches!(issuer.source, KeySource::Jwks(_)) {
+                let age = now.since(held.fetched_at).as_secs();
+                telemetry
+                    .jwks_age
+                    .child(&[name])
+                    .set(i64::try_from(age).unwrap_or(i64::MAX));
+            }
+            for key in held.keys.keys() {
+                if let Some(used) = key.last_used() {
+                    telemetry
+                        .key_last_used
+                        .child(&[name, key.kid().unwrap_or_default()])
+                        .set(used.seconds());
+                }
+            }
+        }
+    }));
+}
+
+/// Pingora's settings. Whatever it leaves unbounded or sets for another kind of service is set here.
+fn server_conf(snapshot: &Snapshot) -> ServerConf {
+    let process = &snapshot.process;
+    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    // `ServerConf` multiplies this by the number of threads.
+    ServerConf {
+        threads: process.threads.unwrap_or_else(cores),
+        upstream_keepalive_pool_size: process.upstream_connections_idle_max,
+        grace_period_seconds: Some(process.grace_period.as_secs()),
+        graceful_shutdown_timeout_seconds: Some(RUNTIME_SHUTDOWN_SECONDS),
+        // How often a request may be tried is the upstream's `retries`; this is only the outer bound, which must hold
+        // the largest of those and a few pooled connections that turn out to be closed.
+        max_retries: 16,
+        ..ServerConf::default()
+    }
+}

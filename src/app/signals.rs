@@ -1,0 +1,115 @@
+//! Signals: SIGHUP reloads, SIGTERM drains, SIGINT ends at once.
+//!
+//! SIGHUP's default is to kill the process, so it is caught before anything else happens. Pingora would sleep through
+//! the whole grace period after SIGTERM; a watcher ends the process as soon as nothing is in flight.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pingora::server::{ExecutionPhase, Server, ShutdownSignal, ShutdownSignalWatch};
+use signal_hook::consts::SIGHUP;
+use signal_hook::iterator::Signals;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::log::Flush;
+use crate::control::status::Readiness;
+use crate::telemetry::Telemetry;
+
+/// Between two looks at whether anything is in flight.
+const DRAIN_STEP: Duration = Duration::from_millis(20);
+/// Looks in a row without anything in flight, before the process ends: a request may just be arriving.
+const DRAIN_LOOKS: u32 = 5;
+
+/// SIGHUPs, as they come.
+pub struct Hangups {
+    pub(super) requests: mpsc::Receiver<()>,
+}
+
+/// Waits for the signal that ends the process.
+pub(super) struct Shutdown {
+    readiness: Arc<Readiness>,
+}
+
+/// Catches SIGHUP from now on.
+///
+/// # Errors
+/// Whatever the system says.
+pub fn catch_hangups() -> std::io::Result<Hangups> {
+    let mut signals = Signals::new([SIGHUP])?;
+    // One that waits says as much as ten.
+    let (sender, requests) = mpsc::channel(1);
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            for _ in signals.forever() {
+                let _ = sender.try_send(());
+            }
+        })?;
+    Ok(Hangups { requests })
+}
+
+/// Ends the process during the grace period as soon as nothing is in flight.
+pub(super) fn leave_when_drained(server: &Server, telemetry: Arc<Telemetry>, flush: Flush) {
+    let mut phases = server.watch_execution_phase();
+    let watcher = std::thread::Builder::new()
+        .name("drain".to_owned())
+        .spawn(move || {
+            loop {
+                match phases.blocking_recv() {
+                    Ok(ExecutionPhase::ShutdownGracePeriod) => break,
+                    Ok(_) => {}
+                    Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
+                }
+            }
+            let mut looks = 0;
+            while looks < DRAIN_LOOKS {
+                std::thread::sleep(DRAIN_STEP);
+                looks = if telemetry.in_flight_requests.value() == 0 {
+                    looks + 1
+                } else {
+                    0
+                };
+            }
+            tracing::info!(event = "drained", "nothing is in flight; stopped");
+            flush.flush();
+            std::process::exit(0);
+        });
+    if watcher.is_err() {
+        tracing::warn!(
+            event = "no_drain_watcher",
+            "the grace period will be waited for in full"
+        );
+    }
+}
+
+// === impl Shutdown ===
+
+impl Shutdown {
+    pub(super) const fn new(readiness: Arc<Readiness>) -> Self {
+        Self { readiness }
+    }
+}
+
+#[async_trait]
+impl ShutdownSignalWatch for Shutdown {
+    async fn recv(&self) -> ShutdownSignal {
+        let (terminate, interrupt) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+        let (Ok(mut terminate), Ok(mut interrupt)) = (terminate, interrupt) else {
+            tracing::error!(
+                event = "no_signals",
+                "signals cannot be watched; stop the process by SIGKILL"
+            );
+            return std::future::pending().await;
+        };
+        let signal = tokio::select! {
+            _ = terminate.recv() => ShutdownSignal::GracefulTerminate,
+            _ = interrupt.recv() => ShutdownSignal::FastShutdown,
+        };
+        self.readiness.set(false);
+        tracing::info!(event = "stopping", ?signal, "stopping");
+        signal
+    }
+}

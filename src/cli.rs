@@ -1,0 +1,71 @@
+//! The command line: flags in, an exit code out. What a command does is done elsewhere; what people read is written
+//! here.
+
+mod demo;
+mod keys;
+mod run;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// An edge API gateway: verifies tokens, finds the caller's subscription to a plan, proxies.
+#[derive(Debug, Parser)]
+#[command(name = "tollgate", version, about, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve.
+    Run(ConfigFile),
+    /// Validate the configuration, show every error with its place, and serve nothing.
+    Check(ConfigFile),
+    /// Quick start: a gateway, a sample upstream, a token, and the curl lines to try.
+    Demo(demo::Demo),
+    /// Make a signing key.
+    Keygen(keys::Keygen),
+    /// Mint a test token.
+    Token(keys::Token),
+}
+
+#[derive(Debug, clap::Args)]
+struct ConfigFile {
+    /// The main configuration file.
+    #[arg(long, value_name = "FILE", default_value = "/etc/tollgate/tollgate.toml")]
+    config: PathBuf,
+}
+
+/// Runs the command that `args` name.
+pub fn main(args: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are not failures; clap knows which is which.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(crate::exit::FAILED));
+        }
+    };
+    match cli.command {
+        Command::Run(ConfigFile { config }) => run::run(config),
+        Command::Check(ConfigFile { config }) => run::check(&config),
+        Command::Demo(demo) => demo.run(),
+        Command::Keygen(keygen) => keygen.run(),
+        Command::Token(token) => token.run(),
+    }
+}
+
+/// Writes to standard output. A reader who has gone away is no error of ours.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Writes to standard error and fails.
+fn fail(code: u8, text: &str) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "{text}");
+    ExitCode::from(code)
+}

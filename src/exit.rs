@@ -1,0 +1,9 @@
+//! Exit codes: how scripts and service managers learn what happened. The numbers are those of BSD's `sysexits.h`, where
+//! it has one.
+
+/// Something else failed.
+pub const FAILED: u8 = 1;
+/// `EX_UNAVAILABLE`: an address cannot be bound.
+pub const CANNOT_BIND: u8 = 69;
+/// `EX_CONFIG`: the configuration is not acceptable.
+pub const BAD_CONFIGURATION: u8 = 78;
