@@ -79,8 +79,14 @@ pub struct App {
     metrics: Option<Bound>,
     telemetry: Arc<Telemetry>,
     key_ring: Arc<KeyRing>,
-    extra: Vec<Box<dyn FnOnce(&mut Server) + Send>>,
+    extra: Vec<AddService>,
+    when_ready: Hook,
+    at_exit: Hook,
 }
+
+type AddService = Box<dyn FnOnce(&mut Server) + Send>;
+/// Something to do once.
+type Hook = Box<dyn FnOnce() + Send>;
 
 /// The control plane as a service: it has a thread of its own.
 struct ControlPlane {
@@ -94,6 +100,7 @@ struct ControlParts {
     hangups: mpsc::Receiver<()>,
     addresses: Vec<SocketAddr>,
     readiness: Arc<Readiness>,
+    when_ready: Hook,
 }
 
 impl Publish for Cell {
@@ -135,6 +142,8 @@ impl App {
             telemetry,
             key_ring,
             extra: Vec::new(),
+            when_ready: Box::new(|| {}),
+            at_exit: Box::new(|| {}),
         })
     }
 
@@ -160,6 +169,16 @@ impl App {
         }));
     }
 
+    /// Does this once the gateway is ready.
+    pub fn when_ready(&mut self, hook: impl FnOnce() + Send + 'static) {
+        self.when_ready = Box::new(hook);
+    }
+
+    /// Does this when the gateway has served its last request.
+    pub fn at_exit(&mut self, hook: impl FnOnce() + Send + 'static) {
+        self.at_exit = Box::new(hook);
+    }
+
     /// Serves until a signal ends it.
     ///
     /// # Errors
@@ -174,6 +193,8 @@ impl App {
             telemetry,
             key_ring,
             extra,
+            when_ready,
+            at_exit,
         } = self;
         let readiness = Arc::new(Readiness::default());
         let index = Arc::new(Index::default());
@@ -214,6 +235,7 @@ impl App {
                 hangups: hangups.requests,
                 addresses,
                 readiness: Arc::clone(&readiness),
+                when_ready,
             })),
         };
         let control = server.add_service(background_service("control", control));
@@ -243,11 +265,15 @@ impl App {
         }
 
         let shutdown_signal = signals::Shutdown::new(readiness);
-        signals::leave_when_drained(&server, telemetry, flush.clone());
+        let last = signals::Last::new(move || {
+            flush.flush();
+            at_exit();
+        });
+        signals::leave_when_drained(&server, telemetry, last.clone());
         server.run(RunArgs {
             shutdown_signal: Box::new(shutdown_signal),
         });
-        flush.flush();
+        last.act();
         tracing::info!(event = "stopped", "stopped");
         Ok(())
     }
@@ -267,12 +293,13 @@ impl BackgroundService for ControlPlane {
             hangups,
             addresses,
             readiness,
+            when_ready,
         } = parts;
         let issuers = reloader.cell.snapshot().issuers.clone();
         reloader.keeper.take_on(&issuers, FIRST_KEYS_WAIT).await;
         ready.notify_ready();
         let reloading = reloader.run(first, hangups);
-        let announcing = announce(addresses, readiness);
+        let announcing = announce(addresses, readiness, when_ready);
         tokio::select! {
             () = async { tokio::join!(reloading, announcing); } => {}
             _ = shutdown.changed() => {}
@@ -281,7 +308,7 @@ impl BackgroundService for ControlPlane {
 }
 
 /// Says that the gateway is ready once all its listeners answer; ends the process if they never do.
-async fn announce(addresses: Vec<SocketAddr>, readiness: Arc<Readiness>) {
+async fn announce(addresses: Vec<SocketAddr>, readiness: Arc<Readiness>, when_ready: Hook) {
     let answering = async {
         for address in addresses {
             while TcpStream::connect(bind::reachable(address)).await.is_err() {
@@ -295,6 +322,7 @@ async fn announce(addresses: Vec<SocketAddr>, readiness: Arc<Readiness>) {
     }
     readiness.set(true);
     tracing::info!(event = "ready", "ready");
+    when_ready();
 }
 
 /// Gauges that are read off the cells when Prometheus asks.

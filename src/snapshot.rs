@@ -88,7 +88,7 @@ pub fn compile(config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mistakes>
     } = config;
     if listeners.is_empty() {
         mistakes.push(server::no_listener(
-            files.first().map_or(Path::new(""), PathBuf::as_path),
+            files.first().map_or_else(|| Path::new(""), PathBuf::as_path),
         ));
     }
     let mut warnings = Vec::new();

@@ -70,10 +70,10 @@ pub(super) fn finish(session: &Session, context: &Context, log: Option<&AccessLo
         api_meters.duration.observe(times.total);
         api_meters.added.observe(times.added);
     }
-    if let Outcome::Denied(denial) = &context.outcome {
-        if denial.is_token_rejection() {
-            meters.token_rejected(denial, &context.live.snapshot);
-        }
+    if let Outcome::Denied(denial) = &context.outcome
+        && denial.is_token_rejection()
+    {
+        meters.token_rejected(denial, &context.live.snapshot);
     }
     meters.answered(api, facts.plan.map(|(index, _)| index), status);
     meters.decided(
