@@ -544,11 +544,11 @@ fn compile_claim_headers(
     for (written, claim) in written {
         match header_name(&written) {
             Ok(name) => {
-                if name == http.request_id_header {
-                    mistakes.push(mistake(&written, "the header", "already carries the request id"));
-                }
                 // Upstreams that fold names would see two spellings as one field.
                 let canonical = canonical_header(name.as_str());
+                if canonical == canonical_header(http.request_id_header.as_str()) {
+                    mistakes.push(mistake(&written, "the header", "already carries the request id"));
+                }
                 if names.claim("the header", &canonical, &written.place, mistakes) {
                     fields.push(ClaimHeader {
                         name,
