@@ -1,4 +1,6 @@
 //! Issuers: rules, keys and claim mappings.
+//! Key files are read and parsed here, so that a key which cannot be used is a mistake with a place and never a refused
+//! request; keys that are fetched come later, into the ring that the issuer shares with other snapshots.
 
 use std::sync::Arc;
 
