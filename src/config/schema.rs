@@ -277,7 +277,7 @@ pub struct Plan {
     pub security: Located<Security>,
     /// `issuers`: names; required for `jwt`.
     pub issuers: Vec<Located<String>>,
-    /// `audiences`: for this plan, besides the issuer's.
+    /// `audiences`: for this plan, instead of the issuer's.
     pub audiences: Option<Located<Audiences>>,
     /// `stage`. Default published.
     pub stage: Located<Stage>,

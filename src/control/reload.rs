@@ -107,7 +107,7 @@ impl Reloader {
         self.index.retain(&snapshot.declared);
         self.keeper.let_go(&snapshot.issuers);
         self.key_ring.retain(&snapshot.issuers);
-        self.telemetry.config_reloads.child(&["applied"]).inc();
+        self.telemetry.config_reloads.child(&["success"]).inc();
         note_applied(&self.telemetry, &snapshot);
         tracing::info!(
             event = "configuration_applied",
