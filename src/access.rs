@@ -9,6 +9,9 @@
 mod answer;
 mod denial;
 mod observer;
+mod reasons;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use std::sync::Arc;
@@ -16,6 +19,7 @@ use std::sync::Arc;
 pub use answer::{Answer, Challenge, Code, describe};
 pub use denial::{Cause, Denial, RequestError};
 pub use observer::{Observer, Stage};
+pub use reasons::describe_reasons;
 pub use view::RequestView;
 
 use crate::api::{Accepted, Api, OfferedPlan, Plan, RenderedHeaders, Route};
