@@ -9,6 +9,9 @@
 mod answer;
 mod denial;
 mod observer;
+mod reasons;
+#[cfg(test)]
+mod tests;
 mod verdict;
 mod view;
 
@@ -17,6 +20,7 @@ use std::sync::Arc;
 pub use answer::{Answer, Challenge, Code, describe};
 pub use denial::{Cause, Denial, RequestError};
 pub use observer::{CacheResult, Observer, Stage};
+pub use reasons::describe_reasons;
 pub use verdict::Verdict;
 pub use view::RequestView;
 
@@ -203,6 +207,7 @@ fn authenticate<'p>(
         {
             observer.issuer(&accepted.issuer);
             observer.cache(CacheResult::Hit);
+            observer.stage(Stage::Token);
             return Ok(Authentic {
                 accepted,
                 verdict: Arc::clone(verdict),

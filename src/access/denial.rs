@@ -1,4 +1,7 @@
 //! Why a request may not pass, and how that looks from outside.
+//!
+//! Causes are facts about the request, one closed enum. What the caller is told follows from the cause in one exhaustive
+//! match, so a new cause cannot come without its answer; the precise reason is for the operator.
 
 use std::sync::Arc;
 

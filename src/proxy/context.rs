@@ -1,4 +1,5 @@
 //! What one request carries through Pingora's phases.
+//! It pins the snapshot of its beginning and owns the one outcome, so that the end records what was decided.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! The end of a request: every metric moved once, one line in the access log.
+//! Whatever way a request took, it comes by here once, so that the numbers add up.
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};

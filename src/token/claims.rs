@@ -1,4 +1,5 @@
 //! The registered claims (RFC 7519 section 4.1), judged against one issuer's rules at one moment.
+//! The present time is an argument; what is no number of seconds or no audience is refused, never repaired.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! Tables of tokens: each row is a sentence about what is accepted and what is not, and why.
+//! Tokens are made here byte for byte, because most of them no honest issuer would sign.
 
 use std::sync::LazyLock;
 use std::time::Duration;

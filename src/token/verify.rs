@@ -1,4 +1,5 @@
 //! The verification of one token: every check in the order of the standards, the first failure answers.
+//! The claims are read before the signature is checked, for one thing only: whose rules and keys to use.
 
 use std::sync::Arc;
 

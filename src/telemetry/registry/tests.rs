@@ -1,4 +1,5 @@
 //! What Prometheus gets: complete, parseable whatever the label values, and the same twice.
+//! The page is read back by a small parser of its own, so that what is written is not judged by its writer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
