@@ -35,7 +35,7 @@ use crate::control::load::{Loaded, load};
 use crate::control::reload::{Reloader, note_applied};
 use crate::control::status::{Readiness, StatusEndpoints};
 use crate::issuer::{KeyRing, KeySource};
-use crate::proxy::{Cell, Gateway};
+use crate::proxy::{Cell, Gateway, Verdicts};
 use crate::snapshot::Snapshot;
 use crate::subscription::Index;
 use crate::telemetry::{Telemetry, TelemetryError};
@@ -201,7 +201,8 @@ impl App {
         index.admit(&snapshot.declared);
         let cell = Arc::new(Cell::new(Arc::clone(&snapshot), Arc::clone(&telemetry)));
         let (access_log, flush) = log::access_log(snapshot.process.access_log.as_ref(), &telemetry)?;
-        watch_cells(&telemetry, &cell, &index);
+        let verdicts = Arc::new(Verdicts::new(snapshot.process.token_cache_entries));
+        watch_cells(&telemetry, &cell, &index, &verdicts);
         note_applied(&telemetry, &snapshot);
         for warning in &snapshot.warnings {
             tracing::warn!(event = "configuration_warning", "{warning}");
@@ -254,6 +255,7 @@ impl App {
         let gateway = Gateway::new(
             cell,
             index,
+            Arc::clone(&verdicts),
             access_log,
             Box::new(move |issuer| misses.tell(issuer)),
         );
@@ -326,13 +328,15 @@ async fn announce(addresses: Vec<SocketAddr>, readiness: Arc<Readiness>, when_re
 }
 
 /// Gauges that are read off the cells when Prometheus asks.
-fn watch_cells(telemetry: &Telemetry, cell: &Arc<Cell>, index: &Arc<Index>) {
-    let (cell, index) = (Arc::clone(cell), Arc::clone(index));
+fn watch_cells(telemetry: &Telemetry, cell: &Arc<Cell>, index: &Arc<Index>, verdicts: &Arc<Verdicts>) {
+    let (cell, index, verdicts) = (Arc::clone(cell), Arc::clone(index), Arc::clone(verdicts));
     telemetry.on_scrape(Box::new(move |telemetry| {
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let (applications, subscriptions) = index.counts();
         telemetry.applications.set(count(applications));
         telemetry.subscriptions.set(count(subscriptions));
+        telemetry.token_cache_entries.set(count(verdicts.len()));
+        telemetry.token_cache_evictions.raise_to(verdicts.evictions());
         let now = Clock.now();
         for issuer in &cell.snapshot().issuers {
             let name = issuer.name.as_str();

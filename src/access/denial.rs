@@ -121,8 +121,8 @@ impl Denial {
     pub(super) fn known(mut self: Box<Self>, plan: &Arc<Plan>, caller: Option<&Caller>) -> Box<Self> {
         self.plan = Some(Arc::clone(plan));
         if let Some(caller) = caller {
-            self.issuer = Some(caller.identity.issuer.clone());
-            self.identity = Some(Arc::clone(&caller.identity));
+            self.issuer = Some(caller.verdict.issuer().clone());
+            self.identity = Some(Arc::clone(&caller.verdict.identity));
             self.application = caller
                 .application
                 .as_ref()

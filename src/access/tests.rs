@@ -5,14 +5,14 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{DataPlane, Denial, Observer, Permit, RequestView, Stage, evaluate};
+use super::{CacheResult, DataPlane, Denial, Observer, Permit, RequestView, Stage, Verdict, evaluate};
 use crate::api::Security;
 use crate::config::{Files, parse};
 use crate::credential::{Credential, extract};
@@ -21,7 +21,7 @@ use crate::mint::SigningKey;
 use crate::snapshot::{Inputs, Snapshot, compile};
 use crate::subscription::Index;
 use crate::time::UnixTime;
-use crate::token::{Algorithm, Probe};
+use crate::token::{Algorithm, Cache, Probe};
 
 const SECONDS: i64 = 1_800_000_000;
 const NOW: UnixTime = UnixTime::from_seconds(SECONDS);
@@ -204,6 +204,8 @@ static WORLD: LazyLock<World> = LazyLock::new(World::new);
 struct World {
     snapshot: Snapshot,
     index: Index,
+    /// Shared by all tests of a process, so that it holds what other requests left behind.
+    verdicts: Cache<Arc<Verdict>>,
 }
 
 struct Memory(BTreeMap<PathBuf, Vec<u8>>);
@@ -218,7 +220,7 @@ struct Request {
 
 /// Writes down the stages that were passed.
 #[derive(Default)]
-struct Passed(Vec<Stage>);
+struct Passed(Vec<Stage>, Vec<CacheResult>);
 
 // === impl World ===
 
@@ -238,11 +240,31 @@ impl World {
         let snapshot = compile(config.unwrap(), inputs).map_err(|mistakes| mistakes.to_string());
         let (snapshot, index) = (snapshot.unwrap(), Index::default());
         index.admit(&snapshot.declared);
-        Self { snapshot, index }
+        Self {
+            snapshot,
+            index,
+            verdicts: Cache::new(64),
+        }
     }
 
+    /// Decides without a memory of tokens, then twice with one: it must make no difference.
     fn decide(
         &self,
+        request: &Request,
+        host: &str,
+        observer: &mut impl Observer,
+    ) -> Result<Permit, Box<Denial>> {
+        let decided = self.decide_with(&Cache::new(0), request, host, observer);
+        for _ in 0..2 {
+            let again = self.decide_with(&self.verdicts, request, host, &mut ());
+            assert_eq!(outcome(&again), outcome(&decided));
+        }
+        decided
+    }
+
+    fn decide_with(
+        &self,
+        verdicts: &Cache<Arc<Verdict>>,
         request: &Request,
         host: &str,
         observer: &mut impl Observer,
@@ -250,6 +272,7 @@ impl World {
         let plane = DataPlane {
             snapshot: &self.snapshot,
             index: &self.index,
+            verdicts,
         };
         let view = RequestView {
             method: &request.method,
@@ -308,6 +331,10 @@ impl Probe for Passed {}
 impl Observer for Passed {
     fn stage(&mut self, stage: Stage) {
         self.0.push(stage);
+    }
+
+    fn cache(&mut self, result: CacheResult) {
+        self.1.push(result);
     }
 }
 
@@ -557,8 +584,8 @@ fn a_permit_says_who_calls_and_what_the_upstream_is_told() {
     let request = get().bearer(&token(json!({ "note": [1, true] })));
     let permit = WORLD.decide(&request, "", &mut ()).unwrap();
     let caller = permit.caller().unwrap();
-    assert_eq!(caller.identity.subject.as_deref(), Some("alice"));
-    assert_eq!(caller.identity.client_id.as_deref(), Some("gold"));
+    assert_eq!(caller.verdict.identity.subject.as_deref(), Some("alice"));
+    assert_eq!(caller.verdict.identity.client_id.as_deref(), Some("gold"));
     assert_eq!(caller.application.as_ref().unwrap().id.as_str(), "gold");
     assert_eq!(caller.subscription.as_ref().unwrap().plan.as_str(), "orders/gold");
     let told: Vec<(&str, &str)> = permit
@@ -586,6 +613,28 @@ fn stages_are_passed_in_their_order_up_to_the_one_that_refuses() {
         let mut observed = Passed::default();
         let decided = WORLD.decide(&request, "", &mut observed);
         assert_eq!(observed.0, all.get(..passed).unwrap(), "{}", outcome(&decided));
+    }
+}
+
+#[test]
+fn only_a_token_that_passed_every_check_is_remembered() {
+    use CacheResult::{Hit, Miss};
+    for (request, second) in [
+        (get().bearer(&token(json!({}))), Hit),
+        (get().bearer(&token(json!({ "azp": "paused" }))), Hit), // whose subscription is looked at every time
+        (get().bearer(&token(json!({ "exp": 1 }))), Miss),
+        (get().bearer(&token(json!({ "aud": "elsewhere" }))), Miss),
+        (get().bearer(&token(json!({ "sub": 1 }))), Miss),
+        (
+            get().bearer(&STRANGER.mint(Some("k1"), &claims(json!({}))).unwrap()),
+            Miss,
+        ),
+    ] {
+        let (verdicts, mut passed) = (Cache::new(8), Passed::default());
+        for _ in 0..2 {
+            let _ = WORLD.decide_with(&verdicts, &request, "", &mut passed);
+        }
+        assert_eq!(passed.1, [Miss, second]);
     }
 }
 

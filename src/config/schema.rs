@@ -64,6 +64,8 @@ pub struct Server {
     pub write_timeout: Duration,
     /// `upstream_connections_idle_max`: pooled idle upstream connections per worker, 1..=65536. Default 512.
     pub upstream_connections_idle_max: usize,
+    /// `token_cache_entries`: verified tokens kept, 0 (none) to 16,777,216. Default 65,536.
+    pub token_cache_entries: usize,
     /// `duplicate_slashes`: what `//` in a path means. Default refuse.
     pub duplicate_slashes: DuplicateSlashes,
     /// `path_parameters`: what `;x=y` in a path segment means. Default refuse.
@@ -419,6 +421,7 @@ impl Default for Server {
             read_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
             upstream_connections_idle_max: 512,
+            token_cache_entries: 65_536,
             duplicate_slashes: DuplicateSlashes::default(),
             path_parameters: PathParameters::default(),
         }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::live::Live;
 use super::meters::{InFlight, Meters};
 use super::view::Client;
-use crate::access::{Code, Denial, Observer, Permit};
+use crate::access::{CacheResult, Code, Denial, Observer, Permit};
 use crate::issuer::Issuer;
 use crate::time::UnixTime;
 use crate::token::{Algorithm, Probe};
@@ -123,5 +123,9 @@ impl Probe for Watch<'_> {
 impl Observer for Watch<'_> {
     fn issuer(&mut self, issuer: &Issuer) {
         self.issuer = Some(issuer.index);
+    }
+
+    fn cache(&mut self, result: CacheResult) {
+        self.meters.cache_asked(result);
     }
 }

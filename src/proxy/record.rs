@@ -111,11 +111,11 @@ impl<'c> Facts<'c> {
                     reason: context.failure.map(Code::word),
                     api: Some((permit.api().index, permit.api().name.as_str())),
                     plan: Some((permit.plan().index, permit.plan().name.as_str())),
-                    issuer: caller.map(|caller| caller.identity.issuer.as_str()),
+                    issuer: caller.map(|caller| caller.verdict.identity.issuer.as_str()),
                     application: caller
                         .and_then(|caller| caller.application.as_ref())
                         .map(|application| application.id.as_str()),
-                    identity: caller.map(|caller| caller.identity.as_ref()),
+                    identity: caller.map(|caller| caller.verdict.identity.as_ref()),
                     permit: Some(permit),
                 }
             }

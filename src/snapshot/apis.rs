@@ -14,7 +14,7 @@ use super::server::HttpSettings;
 use super::{KeptClaims, Names, mistake, refused, shown, unknown};
 use crate::api::{
     Accepted, Api, ClaimHeader, ClaimHeaders, HeaderEncoding, OfferedPlan, Plan, Plans, Route, Security,
-    canonical_header,
+    Terms, canonical_header,
 };
 use crate::authorization::{Requirements, ScopeMatch, is_scope};
 use crate::config::{self, Located, Mistake, Mistakes, Place, Stage};
@@ -280,26 +280,28 @@ pub(super) fn publish(
 struct Mappings<'d> {
     issuers: &'d [IssuerDraft],
     kept: Arc<[ClaimPath]>,
-    made: HashMap<String, Arc<ClaimMapping>>,
+    made: HashMap<String, (Arc<ClaimMapping>, Terms)>,
 }
 
 // === impl Mappings ===
 
 impl<'d> Mappings<'d> {
-    fn of(&mut self, name: &str) -> Option<(&'d IssuerDraft, Arc<ClaimMapping>)> {
+    fn of(&mut self, name: &str) -> Option<(&'d IssuerDraft, Arc<ClaimMapping>, Terms)> {
         let draft = self
             .issuers
             .iter()
             .find(|draft| draft.issuer.name.as_str() == name)?;
-        let mapping = self.made.entry(name.to_owned()).or_insert_with(|| {
-            Arc::new(ClaimMapping {
+        let (mapping, terms) = self.made.entry(name.to_owned()).or_insert_with(|| {
+            let mapping = ClaimMapping {
                 renames: draft.renames.clone(),
                 scopes: draft.scopes.clone(),
                 client_ids: draft.client_ids.clone(),
                 kept: Arc::clone(&self.kept),
-            })
+            };
+            let terms = Terms::of(&draft.issuer.rules, &mapping);
+            (Arc::new(mapping), terms)
         });
-        Some((draft, Arc::clone(mapping)))
+        Some((draft, Arc::clone(mapping), *terms))
     }
 }
 
@@ -324,7 +326,7 @@ fn offer(api: &str, drafts: Vec<PlanDraft>, mappings: &mut Mappings<'_>, all: &m
             continue;
         }
         for name in &draft.issuers {
-            let Some((issuer, mapping)) = mappings.of(&name.value) else {
+            let Some((issuer, mapping, terms)) = mappings.of(&name.value) else {
                 continue;
             };
             let Some(audiences) = issuer.audiences(draft.audiences.as_ref()) else {
@@ -334,6 +336,7 @@ fn offer(api: &str, drafts: Vec<PlanDraft>, mappings: &mut Mappings<'_>, all: &m
                 .or_insert_with(|| Accepted {
                     issuer: Arc::clone(&issuer.issuer),
                     mapping,
+                    terms,
                     plans: Vec::new(),
                 })
                 .plans

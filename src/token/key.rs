@@ -12,6 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use aws_lc_rs::digest::{Context, SHA256};
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rsa;
 use aws_lc_rs::signature::ParsedPublicKey;
@@ -28,6 +29,8 @@ const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 pub struct Key {
     kid: Option<Box<str>>,
     verifiers: Vec<(Algorithm, ParsedPublicKey)>,
+    /// SHA-256 of everything that makes the key: two keys with one fingerprint are one key.
+    fingerprint: [u8; 32],
     last_used_seconds: AtomicI64,
 }
 
@@ -124,9 +127,11 @@ impl Key {
                 only.map_or("none", Algorithm::name).to_owned(),
             ));
         }
+        let fingerprint = fingerprint(kid, &verifiers, &bytes);
         Ok(Self {
             kid: kid.map(Into::into),
             verifiers,
+            fingerprint,
             last_used_seconds: AtomicI64::new(0),
         })
     }
@@ -150,6 +155,11 @@ impl Key {
             0 => None,
             seconds => Some(UnixTime::from_seconds(seconds)),
         }
+    }
+
+    /// Whether two keys are one: same id, same bytes, same algorithms.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint
     }
 
     fn serves(&self, algorithm: Algorithm) -> bool {
@@ -207,6 +217,16 @@ impl KeySet {
         }
     }
 
+    /// Takes over from `former` when its keys were last used, for those that are still here.
+    pub fn remember_use(&self, former: &Self) {
+        for key in &self.keys {
+            let same = former.keys.iter().find(|former| former.is_same(key));
+            if let Some(used) = same.and_then(|same| same.last_used()) {
+                key.note_use(used);
+            }
+        }
+    }
+
     /// All keys.
     pub fn keys(&self) -> &[Arc<Key>] {
         &self.keys
@@ -214,7 +234,10 @@ impl KeySet {
 
     /// The one key that may have signed: by `kid` if the token names one, else the default key, else the only key
     /// that serves the algorithm.
-    pub(super) fn choose(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<&Arc<Key>, TokenError> {
+    ///
+    /// # Errors
+    /// [`TokenError::KeyUnknown`] when there is none, [`TokenError::KeyAmbiguous`] when there are several.
+    pub fn choose(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<&Arc<Key>, TokenError> {
         let fits = |key: &&Arc<Key>| key.serves(algorithm);
         if let Some(kid) = kid {
             let indices = self.by_kid.get(kid).map(Vec::as_slice).unwrap_or_default();
@@ -305,6 +328,25 @@ impl Material {
             Self::Curve { kind, bytes } => Ok((kind, bytes)),
         }
     }
+}
+
+fn fingerprint(kid: Option<&str>, verifiers: &[(Algorithm, ParsedPublicKey)], bytes: &[u8]) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    // Lengths first, so that no two keys read the same.
+    let kid = kid.unwrap_or_default().as_bytes();
+    context.update(&(kid.len() as u64).to_be_bytes());
+    context.update(kid);
+    context.update(&(verifiers.len() as u64).to_be_bytes());
+    for (algorithm, _) in verifiers {
+        context.update(algorithm.name().as_bytes());
+        context.update(b" ");
+    }
+    context.update(bytes);
+    let mut fingerprint = [0; 32];
+    for (to, from) in fingerprint.iter_mut().zip(context.finish().as_ref()) {
+        *to = *from;
+    }
+    fingerprint
 }
 
 fn without_leading_zeros(number: &[u8]) -> &[u8] {

@@ -12,7 +12,7 @@ use crate::api::{Api, Security};
 use crate::issuer::{KeyRing, KeySource};
 use crate::snapshot::{AccessLogSettings, Snapshot};
 use crate::subscription::{Index, Status};
-use crate::token::{Algorithm, AlgorithmSet, Audience, TokenTypes};
+use crate::token::{Algorithm, AlgorithmSet, Audience, Cache, TokenTypes};
 
 fn only_api(snapshot: &Snapshot) -> &Arc<Api> {
     snapshot.apis.first().unwrap()
@@ -143,6 +143,7 @@ fn staging_and_closed_plans_are_not_on_offer() {
         let plane = DataPlane {
             snapshot: &snapshot,
             index: &index,
+            verdicts: &Cache::new(0),
         };
         let request = RequestView {
             method: "GET",
