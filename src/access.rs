@@ -207,6 +207,7 @@ fn authenticate<'p>(
         {
             observer.issuer(&accepted.issuer);
             observer.cache(CacheResult::Hit);
+            observer.stage(Stage::Token);
             return Ok(Authentic {
                 accepted,
                 verdict: Arc::clone(verdict),

@@ -1,0 +1,16 @@
+//! The whole gateway, from outside: the real binary on real sockets, between callers and upstreams that are written
+//! by hand and keep every byte.
+//!
+//! Nothing here knows how the gateway is built inside. A test starts it with a configuration ([`harness::Gateway`]),
+//! calls it, and looks at four things only: the answer, what arrived at the upstream, the access log and the metrics.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on says so and ends"
+)]
+
+mod harness;
+mod start;
