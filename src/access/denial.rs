@@ -85,6 +85,8 @@ pub enum RequestError {
     BodyTooLarge,
     /// `Content-Length` is no number, or there are several.
     ContentLength,
+    /// `Transfer-Encoding` is anything but `chunked`, once.
+    TransferEncoding,
 }
 
 // === impl Denial ===
@@ -212,9 +214,12 @@ impl RequestError {
     /// The code for callers.
     pub const fn code(self) -> Code {
         match self {
-            Self::Path(_) | Self::Host(_) | Self::HostCount | Self::PathEncoding | Self::ContentLength => {
-                Code::BadRequest
-            }
+            Self::Path(_)
+            | Self::Host(_)
+            | Self::HostCount
+            | Self::PathEncoding
+            | Self::ContentLength
+            | Self::TransferEncoding => Code::BadRequest,
             Self::Method => Code::MethodRefused,
             Self::TargetTooLong => Code::TargetTooLong,
             Self::FieldsTooLarge => Code::FieldsTooLarge,
@@ -234,6 +239,7 @@ impl RequestError {
             Self::FieldsTooLarge => "fields_too_large",
             Self::BodyTooLarge => "body_too_large",
             Self::ContentLength => "content_length_malformed",
+            Self::TransferEncoding => "transfer_encoding_refused",
         }
     }
 }
