@@ -25,7 +25,7 @@ const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 /// The list of two headers, and two values.
 const WARM_BUDGET: u64 = 3;
 /// Claims, identity, verdict and cache entry, besides.
-const COLD_BUDGET: u64 = 60;
+const COLD_BUDGET: u64 = 24;
 /// The denial itself.
 const MISSING_BUDGET: u64 = 1;
 
