@@ -30,12 +30,12 @@ pub use signals::{Hangups, catch_hangups};
 use crate::config::Mistakes;
 use crate::control::Publish;
 use crate::control::fetch::{FetchError, Fetcher};
-use crate::control::keys::{Keeper, key_misses};
+use crate::control::keys::Keeper;
 use crate::control::load::{Loaded, load};
 use crate::control::reload::{Reloader, note_applied};
 use crate::control::status::{Readiness, StatusEndpoints};
 use crate::issuer::{KeyRing, KeySource};
-use crate::proxy::{Cell, Gateway, Verdicts};
+use crate::proxy::{Cell, Gateway, KeyMiss, Verdicts};
 use crate::snapshot::Snapshot;
 use crate::subscription::Index;
 use crate::telemetry::{Telemetry, TelemetryError};
@@ -212,13 +212,13 @@ impl App {
         let mut server = Server::new_with_opt_and_conf(None, conf);
         server.bootstrap();
 
-        let (misses, missed) = key_misses();
+        let (keeper, desks) = Keeper::new(Fetcher::new()?, Arc::clone(&telemetry));
         let reloader = Reloader {
             main,
             key_ring,
             index: Arc::clone(&index),
             cell: Arc::clone(&cell) as Arc<dyn Publish>,
-            keeper: Keeper::new(Fetcher::new()?, Arc::clone(&telemetry), missed),
+            keeper,
             telemetry: Arc::clone(&telemetry),
         };
         let addresses: Vec<SocketAddr> = listeners
@@ -252,13 +252,11 @@ impl App {
             server.add_service(bind::Prebound::new(service, vec![bound]));
         }
 
-        let gateway = Gateway::new(
-            cell,
-            index,
-            Arc::clone(&verdicts),
-            access_log,
-            Box::new(move |issuer| misses.tell(issuer)),
-        );
+        let key_miss: KeyMiss = Box::new(move |issuer| {
+            let (desks, issuer) = (Arc::clone(&desks), issuer.clone());
+            Box::pin(async move { desks.ask(&issuer).await })
+        });
+        let gateway = Gateway::new(cell, index, Arc::clone(&verdicts), access_log, key_miss);
         let service = pingora::proxy::http_proxy_service_with_name(&server.configuration, gateway, "gateway");
         let proxy = server.add_service(bind::Prebound::new(service, listeners));
         proxy.add_dependency(&control);

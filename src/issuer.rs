@@ -50,6 +50,8 @@ pub struct JwksSchedule {
     pub refresh_interval: Duration,
     /// The least time between two fetches.
     pub cooldown: Duration,
+    /// How long a request with an unknown key id may wait for a fetch.
+    pub wait: Duration,
     /// How long the last good keys serve when fetches fail.
     pub stale_after: Duration,
 }

@@ -13,6 +13,7 @@ mod meters;
 mod record;
 mod view;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -32,13 +33,17 @@ use crate::access::{Cause, Code, DataPlane, Denial, RequestError, Verdict, evalu
 use crate::id::IssuerName;
 use crate::subscription::Index;
 use crate::time::Clock;
-use crate::token::{Cache, TokenError};
+use crate::token::Cache;
 
 /// How long a request body that nobody wants may keep its connection: then it is closed.
 const DRAIN_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// Told when a token names a key that its issuer has not published yet.
-pub type KeyMiss = Box<dyn Fn(&IssuerName) + Send + Sync>;
+/// Asked when a token names a key that is not here: whether the issuer's keys have been fetched anew since. How long
+/// that may take, and how often it may happen, is the business of whoever answers.
+pub type KeyMiss = Box<dyn Fn(&IssuerName) -> Fetched + Send + Sync>;
+
+/// The answer to a [`KeyMiss`].
+pub type Fetched = Pin<Box<dyn Future<Output = bool> + Send>>;
 
 /// Tokens that were verified before.
 pub type Verdicts = Cache<Arc<Verdict>>;
@@ -76,10 +81,9 @@ impl Gateway {
 
     /// Looks at the request and decides. Nothing here waits.
     fn decide(&self, session: &Session, context: &mut Context) {
+        let begun = Instant::now();
         let snapshot = Arc::clone(&context.live.snapshot);
-        let (id, client) = self.request_ids.identify(session, &snapshot.http);
-        context.request_id = id;
-        context.client = client;
+        let client = context.client;
         let accepted = view::accept(session, &snapshot.http);
         let outcome = accepted.and_then(|accepted| {
             let plane = DataPlane {
@@ -106,7 +110,7 @@ impl Gateway {
             denial.plan = Some(Arc::clone(permit.plan()));
             Err(denial)
         });
-        context.access_duration = context.started.elapsed();
+        context.access_duration = begun.elapsed();
         context.outcome = match outcome {
             Ok(permit) => {
                 if let Some(caller) = permit.caller() {
@@ -114,13 +118,7 @@ impl Gateway {
                 }
                 Outcome::Permitted(permit)
             }
-            Err(denial) => {
-                if let (Cause::Token(TokenError::KeyUnknown), Some(issuer)) = (&denial.cause, &denial.issuer)
-                {
-                    (self.key_miss)(issuer);
-                }
-                Outcome::Denied(denial)
-            }
+            Err(denial) => Outcome::Denied(denial),
         };
     }
 }
@@ -151,7 +149,15 @@ impl ProxyHttp for Gateway {
     }
 
     async fn request_filter(&self, session: &mut Session, context: &mut Context) -> Result<bool> {
+        let http = &context.live.snapshot.http;
+        (context.request_id, context.client) = self.request_ids.identify(session, http);
         self.decide(session, context);
+        if let Outcome::Denied(denial) = &context.outcome
+            && let Some(issuer) = denial.unless_keys_come()
+            && (self.key_miss)(issuer).await
+        {
+            self.decide(session, context);
+        }
         let Outcome::Denied(denial) = &context.outcome else {
             return Ok(false);
         };

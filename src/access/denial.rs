@@ -186,6 +186,15 @@ impl Denial {
         }
     }
 
+    /// The issuer that may have published the token's key in the meantime. The denial stands unless it has; whoever can
+    /// wait may ask it and decide again.
+    pub fn unless_keys_come(&self) -> Option<&IssuerName> {
+        match self.cause {
+            Cause::Token(TokenError::KeyUnknown) => self.issuer.as_ref(),
+            _ => None,
+        }
+    }
+
     /// Whether it is the token that was refused, for the count of rejections by issuer.
     pub const fn is_token_rejection(&self) -> bool {
         matches!(

@@ -166,6 +166,8 @@ pub struct Jwks {
     pub refresh_interval: Duration,
     /// `cooldown`: the least time between two fetches, 1 s..=1 h. Default 10 s.
     pub cooldown: Duration,
+    /// `wait`: how long a request with an unknown key id may wait for a fetch, 0 s..=10 s. Default 2 s.
+    pub wait: Duration,
     /// `stale_after`: how long the last good keys serve when refreshes fail, at least `refresh_interval`,
     /// at most 30 days. Default 24 h.
     pub stale_after: Duration,

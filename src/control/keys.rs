@@ -2,16 +2,18 @@
 //! ring, or keeps the old one and says why.
 //!
 //! A fetch happens unprompted at each refresh interval, give or take a tenth, so that many gateways do not ask at the
-//! same moment; earlier where the issuer's `Cache-Control` asks for it. A token that names an unknown key prompts one,
-//! at most one each cooldown, however many such tokens come. While an issuer has no usable keys its callers get 503, so
-//! it is asked more often than once a second.
+//! same moment; earlier where the issuer's `Cache-Control` asks for it. A token that names an unknown key prompts one, at
+//! most one each cooldown, however many such tokens come; requests with such tokens share it and wait for it, so a key
+//! that was just published works at its first use. While an issuer has no usable keys its callers get 503, so it is
+//! asked more often than once a second.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -24,27 +26,46 @@ use crate::token::{Jwks, JwksError, parse_jwks};
 
 /// How often an issuer without usable keys is asked: its callers are served again within a second of its return.
 const RETRY_WITHOUT_KEYS: Duration = Duration::from_millis(800);
-/// Unknown keys that wait to be looked for; more are forgotten, the next token asks again.
-const MISSES_MAX: usize = 256;
+/// Requests that wait for one issuer's keys; more are refused at once. Each holds a connection and little else.
+const WAITING_MAX: usize = 1024;
 
 /// Keeps the keys of all issuers of the present snapshot.
 pub struct Keeper {
     fetcher: Fetcher,
     telemetry: Arc<Telemetry>,
     tasks: HashMap<IssuerName, Task>,
-    misses: mpsc::Receiver<IssuerName>,
+    desks: Arc<Desks>,
 }
 
-/// Tells the keeper of tokens that name unknown keys. Cheap to clone, never waits.
-#[derive(Clone)]
-pub struct KeyMisses {
-    sender: mpsc::Sender<IssuerName>,
+/// Where requests ask for keys that are not here. Lock-free, as requests come through it.
+#[derive(Default)]
+pub struct Desks {
+    by_issuer: papaya::HashMap<IssuerName, Arc<Desk>>,
+}
+
+/// Where requests ask for one issuer's keys.
+struct Desk {
+    /// How long a request may wait.
+    wait: Duration,
+    /// Tells the task that somebody asked.
+    prompt: Notify,
+    /// The task's progress.
+    round: watch::Sender<Round>,
+    waiting: AtomicUsize,
+}
+
+/// Where the task of an issuer is.
+#[derive(Debug, Clone, Copy)]
+struct Round {
+    /// Fetches that have ended, with either result.
+    ended: u64,
+    /// Before this moment no fetch is prompted; `None` while one is under way.
+    resting_until: Option<Instant>,
 }
 
 struct Task {
     schedule: JwksSchedule,
-    prompt: Arc<Notify>,
-    first_try: watch::Receiver<bool>,
+    desk: Arc<Desk>,
     abort: AbortHandle,
 }
 
@@ -53,7 +74,7 @@ struct Fetching {
     schedule: JwksSchedule,
     fetcher: Fetcher,
     telemetry: Arc<Telemetry>,
-    prompt: Arc<Notify>,
+    desk: Arc<Desk>,
     chance: RandomState,
 }
 
@@ -63,33 +84,87 @@ struct Failure {
     detail: String,
 }
 
-/// A channel for unknown keys.
-pub fn key_misses() -> (KeyMisses, mpsc::Receiver<IssuerName>) {
-    let (sender, receiver) = mpsc::channel(MISSES_MAX);
-    (KeyMisses { sender }, receiver)
+// === impl Desks ===
+
+impl Desks {
+    /// Whether the issuer's keys have been fetched anew since the call. Waits for a fetch that is under way or allowed,
+    /// as long as the issuer's `wait` says; says no at once while it is too early for another.
+    pub async fn ask(&self, issuer: &IssuerName) -> bool {
+        let desk = self.by_issuer.pin().get(issuer).cloned();
+        match desk {
+            Some(desk) => desk.ask().await,
+            None => false,
+        }
+    }
 }
 
-// === impl KeyMisses ===
+// === impl Desk ===
 
-impl KeyMisses {
-    /// A token of this issuer names a key that is not here.
-    pub fn tell(&self, issuer: &IssuerName) {
-        // A full channel means that the keeper knows enough.
-        let _ = self.sender.try_send(issuer.clone());
+impl Desk {
+    fn new(wait: Duration) -> Self {
+        let (round, _) = watch::channel(Round {
+            ended: 0,
+            resting_until: None,
+        });
+        Self {
+            wait,
+            prompt: Notify::new(),
+            round,
+            waiting: AtomicUsize::new(0),
+        }
+    }
+
+    async fn ask(&self) -> bool {
+        let mut rounds = self.round.subscribe();
+        let Round { ended, resting_until } = *rounds.borrow_and_update();
+        // Also when it is too early: then the fetch happens as soon as it is not.
+        self.prompt.notify_one();
+        if resting_until.is_some_and(|until| Instant::now() < until) {
+            return false;
+        }
+        let _place = match Waiting::new(&self.waiting) {
+            Some(place) => place,
+            None => return false,
+        };
+        let fetched = rounds.wait_for(|round| round.ended > ended);
+        matches!(timeout(self.wait, fetched).await, Ok(Ok(_)))
+    }
+}
+
+/// A place among those who wait.
+struct Waiting<'w>(&'w AtomicUsize);
+
+impl<'w> Waiting<'w> {
+    fn new(count: &'w AtomicUsize) -> Option<Self> {
+        if count.fetch_add(1, Ordering::Relaxed) < WAITING_MAX {
+            return Some(Self(count));
+        }
+        count.fetch_sub(1, Ordering::Relaxed);
+        None
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 // === impl Keeper ===
 
 impl Keeper {
-    /// A keeper without issuers.
-    pub fn new(fetcher: Fetcher, telemetry: Arc<Telemetry>, misses: mpsc::Receiver<IssuerName>) -> Self {
-        Self {
-            fetcher,
-            telemetry,
-            tasks: HashMap::new(),
-            misses,
-        }
+    /// A keeper without issuers, and where requests ask it for keys.
+    pub fn new(fetcher: Fetcher, telemetry: Arc<Telemetry>) -> (Self, Arc<Desks>) {
+        let desks = Arc::new(Desks::default());
+        (
+            Self {
+                fetcher,
+                telemetry,
+                tasks: HashMap::new(),
+                desks: Arc::clone(&desks),
+            },
+            desks,
+        )
     }
 
     /// Takes on these issuers and waits until each new one has been asked once, at most for `wait`. Those that are no
@@ -108,15 +183,19 @@ impl Keeper {
                 continue;
             }
             let task = self.start(issuer, schedule.clone());
-            new.push(task.first_try.clone());
+            new.push(task.desk.round.subscribe());
+            self.desks
+                .by_issuer
+                .pin()
+                .insert(issuer.name.clone(), Arc::clone(&task.desk));
             if let Some(former) = self.tasks.insert(issuer.name.clone(), task) {
                 former.abort.abort();
             }
         }
         let all = async {
-            for mut first_try in new {
+            for mut rounds in new {
                 // An error means that the task has ended; there is nothing to wait for.
-                let _ = first_try.wait_for(|tried| *tried).await;
+                let _ = rounds.wait_for(|round| round.ended > 0).await;
             }
         };
         if timeout(wait, all).await.is_err() {
@@ -135,6 +214,7 @@ impl Keeper {
                 .any(|issuer| issuer.name == *name && matches!(issuer.source, KeySource::Jwks(_)));
             if !kept {
                 task.abort.abort();
+                self.desks.by_issuer.pin().remove(name);
             }
             kept
         });
@@ -144,34 +224,20 @@ impl Keeper {
         self.telemetry.key_last_used.retain(|[issuer, _]| named(issuer));
     }
 
-    /// Passes on the unknown keys that have come in; resolves after each. Cancel-safe.
-    pub async fn mind(&mut self) {
-        match self.misses.recv().await {
-            Some(issuer) => {
-                if let Some(task) = self.tasks.get(&issuer) {
-                    task.prompt.notify_one();
-                }
-            }
-            None => std::future::pending().await,
-        }
-    }
-
     fn start(&self, issuer: &Arc<Issuer>, schedule: JwksSchedule) -> Task {
-        let prompt = Arc::new(Notify::new());
-        let (tried, first_try) = watch::channel(false);
+        let desk = Arc::new(Desk::new(schedule.wait));
         let fetching = Fetching {
             issuer: Arc::clone(issuer),
             schedule: schedule.clone(),
             fetcher: self.fetcher.clone(),
             telemetry: Arc::clone(&self.telemetry),
-            prompt: Arc::clone(&prompt),
+            desk: Arc::clone(&desk),
             chance: RandomState::new(),
         };
-        let abort = tokio::spawn(fetching.run(tried)).abort_handle();
+        let abort = tokio::spawn(fetching.run()).abort_handle();
         Task {
             schedule,
-            prompt,
-            first_try,
+            desk,
             abort,
         }
     }
@@ -188,20 +254,27 @@ impl Drop for Keeper {
 // === impl Fetching ===
 
 impl Fetching {
-    async fn run(self, tried: watch::Sender<bool>) {
-        let mut round: u64 = 0;
+    async fn run(self) {
+        let mut ended: u64 = 0;
         loop {
             let began = Instant::now();
             let next = self.refresh().await;
-            tried.send_replace(true);
-            round = round.wrapping_add(1);
-            let due = began + self.jittered(next, round);
+            ended = ended.wrapping_add(1);
+            let due = began + self.jittered(next, ended);
             // Prompts before the cooldown is over wait for its end; they are one prompt together.
             let allowed = began + self.schedule.cooldown;
+            self.desk.round.send_replace(Round {
+                ended,
+                resting_until: Some(allowed),
+            });
             tokio::select! {
                 () = sleep_until(due) => {}
-                () = async { self.prompt.notified().await; sleep_until(allowed).await; } => {}
+                () = async { self.desk.prompt.notified().await; sleep_until(allowed).await; } => {}
             }
+            self.desk.round.send_replace(Round {
+                ended,
+                resting_until: None,
+            });
         }
     }
 

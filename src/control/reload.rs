@@ -61,7 +61,6 @@ impl Reloader {
             let cause = tokio::select! {
                 () = watcher.changed() => "files changed",
                 Some(()) = requests.recv() => "signal",
-                () = self.keeper.mind() => continue,
             };
             let loaded = self.load().await;
             let Some(Loaded {

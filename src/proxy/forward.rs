@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use http::header::{AUTHORIZATION, CONNECTION, HOST, TRAILER, UPGRADE};
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType, OrErr as _, Result};
@@ -73,6 +73,8 @@ pub(super) fn response(response: &mut ResponseHeader, context: &Context) -> Resu
     }
     response.remove_header(&UPGRADE);
     response.remove_header(&TRAILER);
+    // A proxy answers in its own version (RFC 9110 section 2.5); Pingora has given the body a framing that it allows.
+    response.set_version(Version::HTTP_11);
     let http = &context.live.snapshot.http;
     response.insert_header(http.request_id_header.clone(), &context.request_id)?;
     Ok(())

@@ -215,6 +215,7 @@ fn key_source(
                 file,
                 refresh_interval,
                 cooldown,
+                wait,
                 stale_after,
                 danger_allow_http,
             } = jwks.value;
@@ -232,6 +233,7 @@ fn key_source(
                         url,
                         refresh_interval,
                         cooldown,
+                        wait,
                         stale_after,
                     }),
                     ring,

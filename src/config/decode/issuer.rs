@@ -43,10 +43,10 @@ static JWKS: Shape = Shape {
         Key::Value("file"),
         Key::Value("refresh_interval"),
         Key::Value("cooldown"),
+        Key::Value("wait"),
         Key::Value("stale_after"),
         Key::Value("danger_allow_http"),
         Key::Later("follow_redirects"),
-        Key::Later("wait"),
         Key::Later("ca_file"),
         Key::Later("proxy"),
     ],
@@ -75,6 +75,8 @@ static CLAIM_MAPPING: Shape = Shape {
 
 const REFRESH_INTERVAL: Duration = Duration::from_secs(5 * 60);
 const COOLDOWN: Duration = Duration::from_secs(10);
+const WAIT: Duration = Duration::from_secs(2);
+const WAIT_MAX: Duration = Duration::from_secs(10);
 const STALE_AFTER: Duration = DAY;
 const STALE_AFTER_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const LEEWAY: Duration = Duration::from_secs(30);
@@ -136,6 +138,9 @@ fn jwks(value: Value<'_>) -> Option<Jwks> {
         cooldown: table
             .optional("cooldown", |value| value.duration(SECOND..=HOUR))
             .unwrap_or(COOLDOWN),
+        wait: table
+            .optional("wait", |value| value.duration(Duration::ZERO..=WAIT_MAX))
+            .unwrap_or(WAIT),
         stale_after: table
             .optional("stale_after", |value| stale_after(value, refresh_interval))
             .unwrap_or(STALE_AFTER),

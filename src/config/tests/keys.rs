@@ -82,7 +82,7 @@ fn keys_of_other_versions() {
         (
             "[[issuer]]\nname = \"a\"\nalgorithms = [\"a\"]\njwks.url = \"u\"\n",
             "jwks.",
-            &["follow_redirects", "wait", "ca_file", "proxy"],
+            &["follow_redirects", "ca_file", "proxy"],
         ),
         (
             "[[issuer]]\nname = \"a\"\nalgorithms = [\"a\"]\n[[issuer.claim_mapping]]\nremote_claim = \"a\"\nlocal_claim = \"b\"\n",
