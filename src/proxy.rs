@@ -95,15 +95,13 @@ impl Gateway {
                 &mut watch,
             );
             context.target = accepted.target(session);
-            decided
+            decided.map(|permit| (permit, accepted.body_bytes))
         });
-        let outcome = outcome.and_then(|permit| {
-            let error = match view::content_length(session) {
-                Ok(Some(bytes)) if bytes > permit.api().body_bytes_max => RequestError::BodyTooLarge,
-                Ok(_) => return Ok(permit),
-                Err(error) => error,
-            };
-            let mut denial = Denial::new(Cause::Request(error));
+        let outcome = outcome.and_then(|(permit, body_bytes)| {
+            if body_bytes.is_none_or(|bytes| bytes <= permit.api().body_bytes_max) {
+                return Ok(permit);
+            }
+            let mut denial = Denial::new(Cause::Request(RequestError::BodyTooLarge));
             denial.api = Some(Arc::clone(permit.api()));
             denial.plan = Some(Arc::clone(permit.plan()));
             Err(denial)
@@ -140,9 +138,10 @@ impl ProxyHttp for Gateway {
 
     async fn early_request_filter(&self, session: &mut Session, context: &mut Context) -> Result<()> {
         let http = &context.live.snapshot.http;
-        // Pingora keeps HTTP/1.1 connections for ever unless told otherwise on every request. While it is shutting
-        // down it has already told the session to close.
-        if !session.is_process_shutting_down() {
+        // Pingora keeps HTTP/1.1 connections for ever unless told otherwise on every request. Where it has decided to
+        // close it stays so: while shutting down, after HTTP/1.0, and when a request was framed in two ways, whose
+        // remains must not be taken for a request (RFC 9112 section 6.1).
+        if !session.is_process_shutting_down() && session.get_keepalive().is_some() {
             session.set_keepalive(Some(http.idle_timeout.as_secs()));
         }
         session.set_read_timeout(Some(http.read_timeout));

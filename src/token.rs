@@ -13,6 +13,7 @@ mod header;
 mod jwks;
 mod jws;
 mod key;
+mod key_text;
 mod rules;
 #[cfg(test)]
 mod tests;

@@ -88,6 +88,8 @@ pub enum RequestError {
     BodyTooLarge,
     /// `Content-Length` is no number, or there are several.
     ContentLength,
+    /// `Transfer-Encoding` is anything but `chunked`, once.
+    TransferEncoding,
 }
 
 // === impl Denial ===
@@ -215,9 +217,12 @@ impl RequestError {
     /// The code for callers.
     pub const fn code(self) -> Code {
         match self {
-            Self::Path(_) | Self::Host(_) | Self::HostCount | Self::PathEncoding | Self::ContentLength => {
-                Code::BadRequest
-            }
+            Self::Path(_)
+            | Self::Host(_)
+            | Self::HostCount
+            | Self::PathEncoding
+            | Self::ContentLength
+            | Self::TransferEncoding => Code::BadRequest,
             Self::Method => Code::MethodRefused,
             Self::TargetTooLong => Code::TargetTooLong,
             Self::FieldsTooLarge => Code::FieldsTooLarge,
@@ -237,6 +242,7 @@ impl RequestError {
             Self::FieldsTooLarge => "fields_too_large",
             Self::BodyTooLarge => "body_too_large",
             Self::ContentLength => "content_length_malformed",
+            Self::TransferEncoding => "transfer_encoding_refused",
         }
     }
 }

@@ -23,6 +23,7 @@ pub fn describe_reasons() -> String {
             RequestError::HostCount,
             RequestError::PathEncoding,
             RequestError::ContentLength,
+            RequestError::TransferEncoding,
         ])
         .map(|error| (Cause::Request(error), of_request(error)));
     let credentials = CredentialError::ALL
@@ -60,7 +61,8 @@ const fn of_request(error: RequestError) -> &'static str {
         RequestError::Host(_) => "The host is no host name and no address.",
         RequestError::HostCount => "There is no `Host`, or more than one.",
         RequestError::PathEncoding => "The path holds bytes that are no UTF-8.",
-        RequestError::ContentLength => "`Content-Length` is no number.",
+        RequestError::ContentLength => "`Content-Length` is no number, or there is more than one.",
+        RequestError::TransferEncoding => "`Transfer-Encoding` is anything but `chunked`, once.",
         RequestError::Method => "The method is TRACE or CONNECT.",
         RequestError::TargetTooLong => "Path and query are longer than `target_bytes_max`.",
         RequestError::FieldsTooLarge => {

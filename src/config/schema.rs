@@ -178,7 +178,7 @@ pub struct Jwks {
 pub struct IssuerKey {
     /// The table's key: the `kid`.
     pub kid: Located<String>,
-    /// `file`, required: PEM; already resolved against the file that names it.
+    /// `file`, required: a public key or certificate in PEM, or an `ssh-rsa` line; already resolved against the file that names it.
     pub file: Located<PathBuf>,
 }
 

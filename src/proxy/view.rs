@@ -8,12 +8,12 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use http::header::{CONTENT_LENGTH, HOST};
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Version};
 use pingora::proxy::Session;
 
 use crate::access::{Cause, Denial, RequestError, RequestView};
-use crate::route::{authority_host, normalise};
+use crate::route::{PathError, authority_host, normalise};
 use crate::snapshot::HttpSettings;
 
 /// A longer id from outside is replaced: it goes into logs and headers.
@@ -27,6 +27,8 @@ const FORWARDED_HOPS_MAX: usize = 32;
 pub(super) struct Accepted<'s> {
     host: &'s str,
     path: Cow<'s, str>,
+    /// The length that the request declares for its body.
+    pub(super) body_bytes: Option<u64>,
 }
 
 /// Who is calling.
@@ -56,6 +58,7 @@ pub(super) fn accept<'s>(session: &'s Session, http: &HttpSettings) -> Result<Ac
     if !fields_fit(&request.headers, http) {
         return Err(refused(RequestError::FieldsTooLarge));
     }
+    let body_bytes = body_bytes(&request.headers).map_err(refused)?;
     let target_bytes = request
         .uri
         .path_and_query()
@@ -63,20 +66,41 @@ pub(super) fn accept<'s>(session: &'s Session, http: &HttpSettings) -> Result<Ac
     if target_bytes > http.target_bytes_max {
         return Err(refused(RequestError::TargetTooLong));
     }
+    // `GET menu` would be read as an authority without a path: whose path is it?
+    if request.uri.scheme().is_none() && request.raw_path().first() != Some(&b'/') {
+        return Err(refused(RequestError::Path(PathError::NotAbsolute)));
+    }
     if !request.raw_path_is_utf8() {
         return Err(refused(RequestError::PathEncoding));
     }
     let host = host(session).map_err(refused)?;
     let path = normalise(request.uri.path(), http.path_policy);
     let path = path.map_err(|error| refused(RequestError::Path(error)))?;
-    Ok(Accepted { host, path })
+    Ok(Accepted {
+        host,
+        path,
+        body_bytes,
+    })
 }
 
-/// The length that the request declares.
-pub(super) fn content_length(session: &Session) -> Result<Option<u64>, RequestError> {
+/// The length that the request declares. Where its body ends must have one answer, here and at the upstream: one
+/// `Content-Length` that is a number, or one `Transfer-Encoding` that is `chunked` and nothing else (RFC 9112 section
+/// 6). Pingora forwards equal lengths twice, and of several codings it keeps the last.
+fn body_bytes(headers: &HeaderMap) -> Result<Option<u64>, RequestError> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => {}
+        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => {}
+        (Some(_), _) => return Err(RequestError::TransferEncoding),
+    }
     let malformed = || RequestError::ContentLength;
-    let Some(field) = session.req_header().headers.get(CONTENT_LENGTH) else {
-        return Ok(None);
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let (Some(field), None) = (lengths.next(), lengths.next()) else {
+        return if headers.contains_key(CONTENT_LENGTH) {
+            Err(malformed())
+        } else {
+            Ok(None)
+        };
     };
     let text = field.to_str().map_err(|_| malformed())?;
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -300,7 +300,7 @@ fn key_files(entries: Vec<config::IssuerKey>, inputs: Inputs<'_>, mistakes: &mut
                 Ok(text)
             }
         });
-        match text.and_then(|text| Key::from_pem(&kid.value, &text).map_err(|error| error.to_string())) {
+        match text.and_then(|text| Key::from_text(&kid.value, &text).map_err(|error| error.to_string())) {
             Ok(key) => keys.push(key),
             Err(error) => {
                 let message = format!("the key file {} cannot be used: {error}", file.value.display());

@@ -19,6 +19,7 @@ use aws_lc_rs::signature::ParsedPublicKey;
 
 use super::algorithm::{Algorithm, KeyKind};
 use super::error::TokenError;
+use super::key_text;
 use crate::time::UnixTime;
 
 /// RSA moduli outside of this many bits are refused: below is weak (RFC 7518 section 3.3), above is a way to make
@@ -72,9 +73,9 @@ pub enum KeyError {
     /// A member is missing or malformed.
     #[error("`{0}` is missing or malformed")]
     Member(&'static str),
-    /// The PEM text is malformed or holds something else.
+    /// The text is malformed or holds something else.
     #[error("{0}")]
-    Pem(String),
+    Text(String),
 }
 
 /// A public key's bytes by kind.
@@ -88,23 +89,13 @@ pub(super) enum Material {
 // === impl Key ===
 
 impl Key {
-    /// Parses a key from a PEM file: `PUBLIC KEY` (SubjectPublicKeyInfo) or `RSA PUBLIC KEY` (PKCS #1).
+    /// Parses a key file: PEM with a public key (SubjectPublicKeyInfo or PKCS #1) or an X.509 certificate, or a line of
+    /// `ssh-rsa`.
     ///
     /// # Errors
     /// Says what is wrong with the text or the key.
-    pub fn from_pem(kid: &str, text: &[u8]) -> Result<Self, KeyError> {
-        let block =
-            pem::parse(text).map_err(|error| KeyError::Pem(format!("the file is no PEM: {error}")))?;
-        match block.tag() {
-            "PUBLIC KEY" | "RSA PUBLIC KEY" => {}
-            tag if tag.contains("PRIVATE KEY") => return Err(KeyError::Private),
-            tag => {
-                return Err(KeyError::Pem(format!(
-                    "the file holds a `{tag}`, not a `PUBLIC KEY`"
-                )));
-            }
-        }
-        Self::new(Some(kid), Material::from_der(block.contents())?, None)
+    pub fn from_text(kid: &str, text: &[u8]) -> Result<Self, KeyError> {
+        key_text::parse(kid, text)
     }
 
     /// Judges and parses a key for `only`, or for every algorithm that goes with its kind.
@@ -271,7 +262,7 @@ fn only<'k>(mut keys: impl Iterator<Item = &'k Arc<Key>>) -> Result<&'k Arc<Key>
 
 impl Material {
     /// SubjectPublicKeyInfo (RFC 5280) of any kind, or PKCS #1 of RSA.
-    fn from_der(der: &[u8]) -> Result<Self, KeyError> {
+    pub(super) fn from_der(der: &[u8]) -> Result<Self, KeyError> {
         if let Ok(key) = rsa::PublicKey::from_der(der) {
             return Ok(Self::Rsa {
                 modulus: key.modulus().big_endian_without_leading_zero().to_vec(),

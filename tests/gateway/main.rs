@@ -13,4 +13,6 @@
 )]
 
 mod harness;
+mod keep_alive;
 mod start;
+mod world;

@@ -94,10 +94,7 @@ fn key_files_hold_public_keys() {
             "private.pem",
             "private key material has no place here; this key must be regarded as disclosed",
         ),
-        (
-            "certificate.pem",
-            "the file holds a `CERTIFICATE`, not a `PUBLIC KEY`",
-        ),
+        ("certificate.pem", "the file holds no X.509 certificate"),
         ("large.pem", "the file is larger than 1 MiB"),
     ] {
         let line = format!("keys = {{ k = {{ file = \"{file}\" }} }}");
