@@ -12,6 +12,7 @@
     reason = "a test that cannot go on says so and ends"
 )]
 
+mod decisions;
 mod harness;
 mod keep_alive;
 mod start;
