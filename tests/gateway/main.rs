@@ -14,6 +14,8 @@
 
 mod decisions;
 mod harness;
+mod headers;
 mod keep_alive;
+mod metrics;
 mod start;
 mod world;

@@ -225,7 +225,15 @@ fn headers(world: &World) -> Vec<Row> {
             "key_ambiguous",
             SIGNATURE,
         ),
-        served("a second key", &world.acme_rsa.token()),
+        served(
+            "a second key of the same kind",
+            &world
+                .strict_second
+                .token()
+                .header("typ", "at+jwt")
+                .claim("jti", "1"),
+        ),
+        served("a second key of another kind", &world.acme_rsa.token()),
         served(
             "a default key, without kid",
             &world.legacy.token().without_header("kid"),
