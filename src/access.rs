@@ -9,23 +9,29 @@
 mod answer;
 mod denial;
 mod observer;
+mod reasons;
+#[cfg(test)]
+mod tests;
+mod verdict;
 mod view;
 
 use std::sync::Arc;
 
 pub use answer::{Answer, Challenge, Code, describe};
 pub use denial::{Cause, Denial, RequestError};
-pub use observer::{Observer, Stage};
+pub use observer::{CacheResult, Observer, Stage};
+pub use reasons::describe_reasons;
+pub use verdict::Verdict;
 pub use view::RequestView;
 
 use crate::api::{Accepted, Api, OfferedPlan, Plan, RenderedHeaders, Route};
 use crate::authorization::authorize;
 use crate::credential::{Credential, CredentialError};
-use crate::identity::Identity;
+use crate::issuer::Keys;
 use crate::snapshot::Snapshot;
 use crate::subscription::{Application, Index, Subscription, SubscriptionError};
 use crate::time::UnixTime;
-use crate::token::{Key, Scratch, TokenError, UnverifiedToken};
+use crate::token::{Audience, Cache, Key, Scratch, TokenDigest, TokenError, UnverifiedToken};
 
 /// What a decision reads: one snapshot from beginning to end, and the living index. Keys hang on the snapshot's
 /// issuers.
@@ -35,6 +41,8 @@ pub struct DataPlane<'p> {
     pub snapshot: &'p Snapshot,
     /// Applications and subscriptions.
     pub index: &'p Index,
+    /// Tokens that were verified before.
+    pub verdicts: &'p Cache<Arc<Verdict>>,
 }
 
 /// The request may pass. Holding one is the proof: only [`evaluate`] makes it.
@@ -56,9 +64,9 @@ pub struct Permit {
 /// Who is calling, proven.
 #[derive(Debug)]
 pub struct Caller {
-    /// After mapping.
-    pub identity: Arc<Identity>,
-    /// The key that vouched for it.
+    /// What the token's verification found.
+    pub verdict: Arc<Verdict>,
+    /// The key that vouches for it now.
     pub key: Arc<Key>,
     /// The application, if one is known by the client id.
     pub application: Option<Arc<Application>>,
@@ -90,16 +98,28 @@ pub fn evaluate(
     let (plan, caller) = match credential {
         Credential::None => (keyless(&found)?, None),
         Credential::Bearer(token) => {
-            let mut scratch = Scratch::default();
-            let verified = verify(&found, token, &mut scratch, now, observer)?;
-            observer.stage(Stage::Token);
-            let identity = identify(&found, &verified)?;
+            let authentic = authenticate(plane, &found, token, now, observer)?;
             observer.stage(Stage::Identity);
-            let agreement = agree(plane, &found, &verified, &identity, now)?;
+            let agreement = agree(plane, &found, &authentic, now)?;
             observer.stage(Stage::Subscription);
+            let Agreement {
+                plan,
+                application,
+                subscription,
+            } = agreement;
+            let Authentic {
+                accepted: _,
+                verdict,
+                key,
+            } = authentic;
             (
-                Arc::clone(&agreement.plan),
-                Some(caller(verified, identity, agreement)),
+                plan,
+                Some(Caller {
+                    verdict,
+                    key,
+                    application,
+                    subscription,
+                }),
             )
         }
     };
@@ -121,10 +141,11 @@ struct Found<'p> {
     route: &'p Arc<Route>,
 }
 
-/// A token that passed, and who accepts it.
-struct Verified<'p, 't> {
+/// A token that passed, who accepts it, and the key that vouches for it.
+struct Authentic<'p> {
     accepted: &'p Accepted,
-    token: crate::token::VerifiedToken<'t>,
+    verdict: Arc<Verdict>,
+    key: Arc<Key>,
 }
 
 /// Stage 1: host, path and method to a route; an API without a plan on offer is as good as none.
@@ -165,43 +186,109 @@ fn keyless(found: &Found<'_>) -> Result<Arc<Plan>, Box<Denial>> {
     found.api.plans.keyless().map(Arc::clone).ok_or_else(missing)
 }
 
-/// Stage 4: the token, against the rules and keys of the issuer that it claims to come from.
-fn verify<'p, 't>(
+/// Stages 4 and 5: a token that was verified before and is still as good, or else its verification.
+fn authenticate<'p>(
+    plane: &DataPlane<'p>,
     found: &Found<'p>,
-    token: &'t str,
-    scratch: &'t mut Scratch,
+    token: &str,
     now: UnixTime,
     observer: &mut impl Observer,
-) -> Result<Verified<'p, 't>, Box<Denial>> {
-    let denied = |error| Denial::new(Cause::Token(error)).at(found.api);
-    let unverified = UnverifiedToken::parse(token, scratch).map_err(denied)?;
-    let claimed = unverified.claimed_issuer().map_err(denied)?;
-    let accepted = found
-        .api
-        .plans
-        .for_issuer(claimed)
-        .ok_or_else(|| denied(TokenError::IssuerUnknown))?;
-    let issuer = &accepted.issuer;
-    observer.issuer(issuer);
-    let unavailable = || Denial::new(Cause::KeysUnavailable).at(found.api).by(issuer);
-    let keys = issuer.keys(now).ok_or_else(unavailable)?;
-    let keys = keys.set().ok_or_else(unavailable)?;
-    let audience_accepted = |audience: crate::token::Audience<'_>| {
-        accepted.plans.iter().any(|plan| plan.audiences.accept(audience))
-    };
-    let token = unverified
-        .verify(&issuer.rules, keys, now, audience_accepted, observer)
-        .map_err(|error| denied(error).by(issuer))?;
-    Ok(Verified { accepted, token })
+) -> Result<Authentic<'p>, Box<Denial>> {
+    let digest = TokenDigest::of(token);
+    let tick = tick(now);
+    if let Some(hit) = plane.verdicts.get(&digest, tick)
+        && let Some(verdict) = hit.value()
+    {
+        let accepted = accepted(found, verdict.issuer().as_str())?;
+        let keys = keys(found, accepted, now)?;
+        let keys = keys.set().ok_or_else(|| keys_unavailable(found, accepted))?;
+        if let Some(key) = verdict.still_good(accepted, keys, now)
+            && any_plan_accepts(accepted, verdict.audience.borrow())
+        {
+            observer.issuer(&accepted.issuer);
+            observer.cache(CacheResult::Hit);
+            observer.stage(Stage::Token);
+            return Ok(Authentic {
+                accepted,
+                verdict: Arc::clone(verdict),
+                key: Arc::clone(key),
+            });
+        }
+        observer.cache(CacheResult::Stale);
+    } else {
+        observer.cache(CacheResult::Miss);
+    }
+    let authentic = verify(found, token, now, observer)?;
+    plane
+        .verdicts
+        .insert(digest, Arc::clone(&authentic.verdict), tick, |verdict| {
+            verdict.is_over(now)
+        });
+    Ok(authentic)
 }
 
-/// Stage 5: who is calling.
-fn identify(found: &Found<'_>, verified: &Verified<'_, '_>) -> Result<Arc<Identity>, Box<Denial>> {
-    let issuer = &verified.accepted.issuer;
-    let identity = verified.accepted.mapping.apply(&issuer.name, &verified.token);
-    identity
-        .map(Arc::new)
-        .map_err(|error| Denial::new(Cause::Identity(error)).at(found.api).by(issuer))
+/// The token, against the rules and keys of the issuer that it claims to come from, and then who is calling.
+fn verify<'p>(
+    found: &Found<'p>,
+    token: &str,
+    now: UnixTime,
+    observer: &mut impl Observer,
+) -> Result<Authentic<'p>, Box<Denial>> {
+    let denied = |error| Denial::new(Cause::Token(error)).at(found.api);
+    let mut scratch = Scratch::default();
+    let unverified = UnverifiedToken::parse(token, &mut scratch).map_err(denied)?;
+    let accepted = accepted(found, unverified.claimed_issuer().map_err(denied)?)?;
+    let issuer = &accepted.issuer;
+    observer.issuer(issuer);
+    let keys = keys(found, accepted, now)?;
+    let keys = keys.set().ok_or_else(|| keys_unavailable(found, accepted))?;
+    let token = unverified
+        .verify(
+            &issuer.rules,
+            keys,
+            now,
+            |audience| any_plan_accepts(accepted, audience),
+            observer,
+        )
+        .map_err(|error| denied(error).by(issuer))?;
+    observer.stage(Stage::Token);
+    let identity = accepted.mapping.apply(&issuer.name, &token);
+    let identity = identity.map_err(|error| Denial::new(Cause::Identity(error)).at(found.api).by(issuer))?;
+    let verdict = Arc::new(Verdict::new(&token, Arc::new(identity), accepted));
+    Ok(Authentic {
+        accepted,
+        verdict,
+        key: Arc::clone(token.key()),
+    })
+}
+
+/// The plans that take tokens of this issuer.
+fn accepted<'p>(found: &Found<'p>, issuer: &str) -> Result<&'p Accepted, Box<Denial>> {
+    let unknown = || Denial::new(Cause::Token(TokenError::IssuerUnknown)).at(found.api);
+    found.api.plans.for_issuer(issuer).ok_or_else(unknown)
+}
+
+/// The issuer's keys. Without them nothing can be said about a token, not even about one that was good before.
+fn keys(found: &Found<'_>, accepted: &Accepted, now: UnixTime) -> Result<Keys, Box<Denial>> {
+    accepted
+        .issuer
+        .keys(now)
+        .ok_or_else(|| keys_unavailable(found, accepted))
+}
+
+fn keys_unavailable(found: &Found<'_>, accepted: &Accepted) -> Box<Denial> {
+    Denial::new(Cause::KeysUnavailable)
+        .at(found.api)
+        .by(&accepted.issuer)
+}
+
+fn any_plan_accepts(accepted: &Accepted, audience: Audience<'_>) -> bool {
+    accepted.plans.iter().any(|plan| plan.audiences.accept(audience))
+}
+
+/// The time in the cache's measure: seconds, of which 32 bits last until 2106.
+fn tick(now: UnixTime) -> u32 {
+    u32::try_from(now.seconds()).unwrap_or(0)
 }
 
 /// Stage 6: the first plan, in the order written, whose audience the token has and to which the caller has an agreement
@@ -209,16 +296,18 @@ fn identify(found: &Found<'_>, verified: &Verified<'_, '_>) -> Result<Arc<Identi
 fn agree(
     plane: &DataPlane<'_>,
     found: &Found<'_>,
-    verified: &Verified<'_, '_>,
-    identity: &Arc<Identity>,
+    authentic: &Authentic<'_>,
     now: UnixTime,
 ) -> Result<Agreement, Box<Denial>> {
-    let client = identity.client_id.as_deref();
+    let Authentic {
+        accepted, verdict, ..
+    } = authentic;
+    let client = verdict.identity.client_id.as_deref();
     let application =
-        client.and_then(|client_id| plane.index.application(identity.issuer.as_str(), client_id));
-    let audience = verified.token.audience();
+        client.and_then(|client_id| plane.index.application(verdict.issuer().as_str(), client_id));
+    let audience = verdict.audience.borrow();
     let mut refusal: Option<(SubscriptionError, &Arc<Plan>)> = None;
-    for OfferedPlan { plan, audiences } in &verified.accepted.plans {
+    for OfferedPlan { plan, audiences } in &accepted.plans {
         if !audiences.accept(audience) {
             continue;
         }
@@ -241,9 +330,9 @@ fn agree(
     });
     let mut denial = Denial::new(Cause::Subscription(error))
         .at(found.api)
-        .by(&verified.accepted.issuer);
+        .by(&accepted.issuer);
     denial.plan = plan.map(Arc::clone);
-    denial.identity = Some(Arc::clone(identity));
+    denial.identity = Some(Arc::clone(&verdict.identity));
     denial.application = application.map(|application| application.id.clone());
     Err(denial)
 }
@@ -270,23 +359,9 @@ fn agreement(
     Ok(Some(subscription))
 }
 
-fn caller(verified: Verified<'_, '_>, identity: Arc<Identity>, agreement: Agreement) -> Caller {
-    let Agreement {
-        plan: _,
-        application,
-        subscription,
-    } = agreement;
-    Caller {
-        identity,
-        key: Arc::clone(verified.token.key()),
-        application,
-        subscription,
-    }
-}
-
 /// Stage 7: what the route demands.
 fn demand(found: &Found<'_>, plan: &Arc<Plan>, caller: Option<&Caller>) -> Result<(), Box<Denial>> {
-    let has_scope = |scope: &str| caller.is_some_and(|caller| caller.identity.has_scope(scope));
+    let has_scope = |scope: &str| caller.is_some_and(|caller| caller.verdict.identity.has_scope(scope));
     authorize(&found.route.requirements, has_scope).map_err(|error| {
         let cause = Cause::Authorization {
             error,
@@ -305,11 +380,15 @@ fn render(
     let Some(caller) = caller else {
         return Ok(RenderedHeaders::new());
     };
-    found.api.claim_headers.render(&caller.identity).map_err(|error| {
-        Denial::new(Cause::Header(error))
-            .at(found.api)
-            .known(plan, Some(caller))
-    })
+    found
+        .api
+        .claim_headers
+        .render(&caller.verdict.identity)
+        .map_err(|error| {
+            Denial::new(Cause::Header(error))
+                .at(found.api)
+                .known(plan, Some(caller))
+        })
 }
 
 // === impl Permit ===

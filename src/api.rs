@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub use headers::{
     ClaimHeader, ClaimHeaders, HeaderEncoding, HeaderError, RenderedHeaders, canonical_header,
 };
-pub use plans::{Accepted, OfferedPlan, Offers, Plans};
+pub use plans::{Accepted, OfferedPlan, Offers, Plans, Terms};
 
 use crate::authorization::Requirements;
 use crate::id::{ApiName, PlanId, PlanName};

@@ -35,7 +35,7 @@ use crate::control::load::{Loaded, load};
 use crate::control::reload::{Reloader, note_applied};
 use crate::control::status::{Readiness, StatusEndpoints};
 use crate::issuer::{KeyRing, KeySource};
-use crate::proxy::{Cell, Gateway};
+use crate::proxy::{Cell, Gateway, Verdicts};
 use crate::snapshot::Snapshot;
 use crate::subscription::Index;
 use crate::telemetry::{Telemetry, TelemetryError};
@@ -79,8 +79,14 @@ pub struct App {
     metrics: Option<Bound>,
     telemetry: Arc<Telemetry>,
     key_ring: Arc<KeyRing>,
-    extra: Vec<Box<dyn FnOnce(&mut Server) + Send>>,
+    extra: Vec<AddService>,
+    when_ready: Hook,
+    at_exit: Hook,
 }
+
+type AddService = Box<dyn FnOnce(&mut Server) + Send>;
+/// Something to do once.
+type Hook = Box<dyn FnOnce() + Send>;
 
 /// The control plane as a service: it has a thread of its own.
 struct ControlPlane {
@@ -94,6 +100,7 @@ struct ControlParts {
     hangups: mpsc::Receiver<()>,
     addresses: Vec<SocketAddr>,
     readiness: Arc<Readiness>,
+    when_ready: Hook,
 }
 
 impl Publish for Cell {
@@ -135,6 +142,8 @@ impl App {
             telemetry,
             key_ring,
             extra: Vec::new(),
+            when_ready: Box::new(|| {}),
+            at_exit: Box::new(|| {}),
         })
     }
 
@@ -160,6 +169,16 @@ impl App {
         }));
     }
 
+    /// Does this once the gateway is ready.
+    pub fn when_ready(&mut self, hook: impl FnOnce() + Send + 'static) {
+        self.when_ready = Box::new(hook);
+    }
+
+    /// Does this when the gateway has served its last request.
+    pub fn at_exit(&mut self, hook: impl FnOnce() + Send + 'static) {
+        self.at_exit = Box::new(hook);
+    }
+
     /// Serves until a signal ends it.
     ///
     /// # Errors
@@ -174,13 +193,16 @@ impl App {
             telemetry,
             key_ring,
             extra,
+            when_ready,
+            at_exit,
         } = self;
         let readiness = Arc::new(Readiness::default());
         let index = Arc::new(Index::default());
         index.admit(&snapshot.declared);
         let cell = Arc::new(Cell::new(Arc::clone(&snapshot), Arc::clone(&telemetry)));
         let (access_log, flush) = log::access_log(snapshot.process.access_log.as_ref(), &telemetry)?;
-        watch_cells(&telemetry, &cell, &index);
+        let verdicts = Arc::new(Verdicts::new(snapshot.process.token_cache_entries));
+        watch_cells(&telemetry, &cell, &index, &verdicts);
         note_applied(&telemetry, &snapshot);
         for warning in &snapshot.warnings {
             tracing::warn!(event = "configuration_warning", "{warning}");
@@ -214,6 +236,7 @@ impl App {
                 hangups: hangups.requests,
                 addresses,
                 readiness: Arc::clone(&readiness),
+                when_ready,
             })),
         };
         let control = server.add_service(background_service("control", control));
@@ -232,6 +255,7 @@ impl App {
         let gateway = Gateway::new(
             cell,
             index,
+            Arc::clone(&verdicts),
             access_log,
             Box::new(move |issuer| misses.tell(issuer)),
         );
@@ -243,11 +267,15 @@ impl App {
         }
 
         let shutdown_signal = signals::Shutdown::new(readiness);
-        signals::leave_when_drained(&server, telemetry, flush.clone());
+        let last = signals::Last::new(move || {
+            flush.flush();
+            at_exit();
+        });
+        signals::leave_when_drained(&server, telemetry, last.clone());
         server.run(RunArgs {
             shutdown_signal: Box::new(shutdown_signal),
         });
-        flush.flush();
+        last.act();
         tracing::info!(event = "stopped", "stopped");
         Ok(())
     }
@@ -267,12 +295,13 @@ impl BackgroundService for ControlPlane {
             hangups,
             addresses,
             readiness,
+            when_ready,
         } = parts;
         let issuers = reloader.cell.snapshot().issuers.clone();
         reloader.keeper.take_on(&issuers, FIRST_KEYS_WAIT).await;
         ready.notify_ready();
         let reloading = reloader.run(first, hangups);
-        let announcing = announce(addresses, readiness);
+        let announcing = announce(addresses, readiness, when_ready);
         tokio::select! {
             () = async { tokio::join!(reloading, announcing); } => {}
             _ = shutdown.changed() => {}
@@ -281,7 +310,7 @@ impl BackgroundService for ControlPlane {
 }
 
 /// Says that the gateway is ready once all its listeners answer; ends the process if they never do.
-async fn announce(addresses: Vec<SocketAddr>, readiness: Arc<Readiness>) {
+async fn announce(addresses: Vec<SocketAddr>, readiness: Arc<Readiness>, when_ready: Hook) {
     let answering = async {
         for address in addresses {
             while TcpStream::connect(bind::reachable(address)).await.is_err() {
@@ -295,16 +324,19 @@ async fn announce(addresses: Vec<SocketAddr>, readiness: Arc<Readiness>) {
     }
     readiness.set(true);
     tracing::info!(event = "ready", "ready");
+    when_ready();
 }
 
 /// Gauges that are read off the cells when Prometheus asks.
-fn watch_cells(telemetry: &Telemetry, cell: &Arc<Cell>, index: &Arc<Index>) {
-    let (cell, index) = (Arc::clone(cell), Arc::clone(index));
+fn watch_cells(telemetry: &Telemetry, cell: &Arc<Cell>, index: &Arc<Index>, verdicts: &Arc<Verdicts>) {
+    let (cell, index, verdicts) = (Arc::clone(cell), Arc::clone(index), Arc::clone(verdicts));
     telemetry.on_scrape(Box::new(move |telemetry| {
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let (applications, subscriptions) = index.counts();
         telemetry.applications.set(count(applications));
         telemetry.subscriptions.set(count(subscriptions));
+        telemetry.token_cache_entries.set(count(verdicts.len()));
+        telemetry.token_cache_evictions.raise_to(verdicts.evictions());
         let now = Clock.now();
         for issuer in &cell.snapshot().issuers {
             let name = issuer.name.as_str();

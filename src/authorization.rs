@@ -1,4 +1,5 @@
 //! Whether a caller may do *this*: predicates over who is calling and what the route demands, and nothing else.
+//! Scopes are compared byte for byte (RFC 6749 section 3.3); nobody's scope implies another.
 
 /// What a route demands of its callers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

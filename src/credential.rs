@@ -69,6 +69,9 @@ pub fn extract(headers: &HeaderMap) -> Result<Credential<'_>, CredentialError> {
 // === impl CredentialError ===
 
 impl CredentialError {
+    /// Every reason there is.
+    pub const ALL: [Self; 4] = [Self::Missing, Self::NotAccepted, Self::Several, Self::Malformed];
+
     /// The stable word for logs and metrics.
     pub const fn reason(self) -> &'static str {
         match self {

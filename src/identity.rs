@@ -139,10 +139,8 @@ impl IdentityError {
 impl<'m, 't> Local<'m, 't> {
     /// Literally by name first, then as a path.
     fn find(&self, path: &ClaimPath) -> Option<&'m Value<'t>> {
-        if let Some(name) = path.literal() {
-            if let Some(value) = self.named(name) {
-                return Some(value);
-            }
+        if let Some(value) = path.literal().and_then(|name| self.named(name)) {
+            return Some(value);
         }
         let (root, rest) = path.steps()?;
         path::descend(self.named(root)?, rest)

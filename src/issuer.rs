@@ -104,6 +104,9 @@ impl Ring {
 
     /// Puts a new set in place of the present one, in one step.
     pub fn replace(&self, keys: KeySet, fetched_at: UnixTime) {
+        if let Some(former) = self.held.load().as_ref() {
+            keys.remember_use(&former.keys);
+        }
         self.held.store(Some(Arc::new(HeldKeys { keys, fetched_at })));
     }
 

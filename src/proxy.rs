@@ -28,11 +28,11 @@ pub use live::Cell;
 pub use record::AccessLog;
 
 use self::context::{Context, Outcome, Watch};
-use crate::access::{Cause, Code, DataPlane, Denial, RequestError, evaluate};
+use crate::access::{Cause, Code, DataPlane, Denial, RequestError, Verdict, evaluate};
 use crate::id::IssuerName;
 use crate::subscription::Index;
 use crate::time::Clock;
-use crate::token::TokenError;
+use crate::token::{Cache, TokenError};
 
 /// How long a request body that nobody wants may keep its connection: then it is closed.
 const DRAIN_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
@@ -40,10 +40,14 @@ const DRAIN_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 /// Told when a token names a key that its issuer has not published yet.
 pub type KeyMiss = Box<dyn Fn(&IssuerName) + Send + Sync>;
 
+/// Tokens that were verified before.
+pub type Verdicts = Cache<Arc<Verdict>>;
+
 /// The gateway as Pingora runs it.
 pub struct Gateway {
     cell: Arc<Cell>,
     index: Arc<Index>,
+    verdicts: Arc<Verdicts>,
     access_log: Option<AccessLog>,
     key_miss: KeyMiss,
     request_ids: view::RequestIds,
@@ -53,10 +57,17 @@ pub struct Gateway {
 
 impl Gateway {
     /// A gateway that reads these cells.
-    pub fn new(cell: Arc<Cell>, index: Arc<Index>, access_log: Option<AccessLog>, key_miss: KeyMiss) -> Self {
+    pub fn new(
+        cell: Arc<Cell>,
+        index: Arc<Index>,
+        verdicts: Arc<Verdicts>,
+        access_log: Option<AccessLog>,
+        key_miss: KeyMiss,
+    ) -> Self {
         Self {
             cell,
             index,
+            verdicts,
             access_log,
             key_miss,
             request_ids: view::RequestIds::new(),
@@ -74,6 +85,7 @@ impl Gateway {
             let plane = DataPlane {
                 snapshot: &snapshot,
                 index: &self.index,
+                verdicts: &self.verdicts,
             };
             let mut watch = Watch::new(&context.live.meters);
             let decided = evaluate(

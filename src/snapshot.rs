@@ -88,7 +88,7 @@ pub fn compile(config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mistakes>
     } = config;
     if listeners.is_empty() {
         mistakes.push(server::no_listener(
-            files.first().map_or(Path::new(""), PathBuf::as_path),
+            files.first().map_or_else(|| Path::new(""), PathBuf::as_path),
         ));
     }
     let mut warnings = Vec::new();
@@ -99,9 +99,6 @@ pub fn compile(config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mistakes>
     let upstreams = apis::upstreams(upstreams, &mut mistakes);
     let drafts = apis::drafts(apis, &http, &issuers, &upstreams, &mut kept, &mut mistakes);
     let declared = subscribers::compile(applications, subscriptions, &issuers, &drafts, &mut mistakes);
-    if !mistakes.is_empty() {
-        return Err(mistakes);
-    }
     let published = apis::publish(drafts, &issuers, &kept, &mut mistakes);
     if !mistakes.is_empty() {
         return Err(mistakes);
@@ -120,7 +117,10 @@ pub fn compile(config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mistakes>
         plans: published.plans,
         plan_apis: published.plan_apis,
         issuers: issuers.into_iter().map(|issuer| issuer.issuer).collect(),
-        upstreams: upstreams.into_iter().map(|(_, upstream)| upstream).collect(),
+        upstreams: upstreams
+            .into_iter()
+            .filter_map(|(_, upstream)| upstream)
+            .collect(),
         declared,
         http,
         process,
@@ -176,6 +176,14 @@ fn mistake<T: AsRef<str>>(value: &Located<T>, what: &str, says: impl std::fmt::D
     Mistake::new(
         value.place.clone(),
         format!("{what} `{}` {says}", shown(value.value.as_ref())),
+    )
+}
+
+/// A value that breaks a rule; the rule is a sentence of its own.
+fn refused<T: AsRef<str>>(value: &Located<T>, what: &str, rule: impl std::fmt::Display) -> Mistake {
+    Mistake::new(
+        value.place.clone(),
+        format!("{what} `{}`: {rule}", shown(value.value.as_ref())),
     )
 }
 

@@ -6,12 +6,14 @@
 //! and the first failure answers, with one word of a closed set ([`TokenError`]).
 
 mod algorithm;
+mod cache;
 mod claims;
 mod error;
 mod header;
 mod jwks;
 mod jws;
 mod key;
+mod key_text;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -20,7 +22,8 @@ mod verify;
 pub mod json;
 
 pub use algorithm::{Algorithm, AlgorithmSet, KeyKind};
-pub use claims::Audience;
+pub use cache::{CACHE_ENTRIES_MAX, Cache, Hit, TokenDigest};
+pub use claims::{Audience, OwnedAudience};
 pub use error::TokenError;
 pub use jwks::{JWKS_BYTES_MAX, JWKS_KEYS_MAX, Jwks, JwksError, KID_BYTES_MAX, Skipped, parse_jwks};
 pub use jws::{Scratch, TOKEN_BYTES_MAX};

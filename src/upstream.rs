@@ -1,6 +1,6 @@
 //! An upstream: a named group of peers, and whose turn it is.
 //!
-//! The turns are laid out when the snapshot is compiled ([`turns`]): smooth weighted round robin, so a peer of weight 3
+//! The turns are laid out when the snapshot is compiled: smooth weighted round robin, so a peer of weight 3
 //! beside one of weight 1 gets three turns of four, spread out. A request takes the next turn with one atomic addition;
 //! there is no lock and nothing to compute. A peer is kept as the prototype that Pingora wants, all time limits set
 //! (Pingora sets none by itself), and belongs to a pool of its own upstream.
@@ -248,10 +248,9 @@ mod tests {
 
     #[test]
     fn every_limit_is_set_and_upstreams_do_not_share_connections() {
-        let peer = upstream(&[1])
-            .choose(&mut Tried::default())
-            .unwrap()
-            .to_http_peer();
+        let upstream = upstream(&[1]);
+        let (_, peer) = upstream.choose(&Tried::default()).unwrap();
+        let peer = peer.to_http_peer();
         let options = &peer.options;
         assert!(options.connection_timeout.is_some() && options.total_connection_timeout.is_some());
         assert!(options.read_timeout.is_some() && options.write_timeout.is_some());

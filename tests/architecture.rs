@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 
-use rules::{BANNED, Banned, DECISION, FORBIDDEN, LAYERS, Layer, NEIGHBOURS, Neighbour, OPTIONAL};
+use rules::{BANNED, Banned, DECISION, FORBIDDEN, LAYERS, Layer, NEIGHBOURS, Neighbour};
 
 #[test]
 fn modules_use_lower_layers_only() -> io::Result<()> {
@@ -59,7 +59,7 @@ fn every_module_has_its_layer() -> io::Result<()> {
         });
     let gone = placed
         .iter()
-        .filter(|module| !present.contains(**module) && !OPTIONAL.contains(module))
+        .filter(|module| !present.contains(**module))
         .map(|module| {
             format!("tests/architecture/rules.rs: `{module}` has a layer, but src/{module}.rs is not there")
         });

@@ -1,7 +1,8 @@
 //! Every configuration that this repository shows must be one that Tollgate takes.
 //!
-//! The examples are what people copy, so they are held to the same parser, and `conf/tollgate.toml` to the decoder's
-//! own list of keys: a key that is added without being explained there fails here.
+//! The examples are what people copy, so they are held to the same parser and the same compiler, and
+//! `conf/tollgate.toml` to the decoder's own list of keys: a key that is added without being explained there fails here.
+//! Key files that an example names are made up.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -9,7 +10,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tollgate::config::{Files, known_keys, parse};
+use serde_json::json;
+use tollgate::config::{Config, Files, Mistakes, known_keys, parse};
+use tollgate::issuer::KeyRing;
+use tollgate::mint::SigningKey;
+use tollgate::snapshot::{Inputs, Snapshot, compile};
+use tollgate::time::UnixTime;
+use tollgate::token::Algorithm;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -17,8 +24,14 @@ type Outcome = Result<(), Box<dyn Error>>;
 fn every_file_in_conf_is_a_configuration() -> Outcome {
     let files = found("conf", "toml")?;
     assert!(files.len() >= 5, "the examples are gone: {files:?}");
+    let keys = Keys::new()?;
     for file in files {
-        parse(&file, &Disk).map_err(|mistakes| mistakes.to_string())?;
+        let snapshot = compiled(parse(&file, &Disk), &keys).map_err(|mistakes| mistakes.to_string())?;
+        assert!(
+            !snapshot.plans.is_empty(),
+            "{}: nothing is on offer",
+            file.display()
+        );
     }
     Ok(())
 }
@@ -41,19 +54,31 @@ fn the_reference_has_every_key() -> Outcome {
 #[test]
 fn the_reference_is_right_in_its_comments_too() -> Outcome {
     let text = uncommented(&fs::read_to_string("conf/tollgate.toml")?);
-    parse(Path::new("tollgate.toml"), &Text(text)).map_err(|mistakes| mistakes.to_string())?;
+    let config = parse(Path::new("tollgate.toml"), &Text(text));
+    compiled(config, &Keys::new()?).map_err(|mistakes| mistakes.to_string())?;
     Ok(())
 }
 
 #[test]
 fn every_toml_block_of_the_documents_is_a_configuration() -> Outcome {
     let mut documents = found("docs", "md")?;
-    documents.extend(Some(PathBuf::from("README.md")).filter(|readme| readme.exists()));
+    documents.push(PathBuf::from("README.md"));
+    let keys = Keys::new()?;
+    let mut whole = 0;
     for document in documents {
         for block in toml_blocks(&fs::read_to_string(&document)?) {
-            parse(&document, &Text(block)).map_err(|mistakes| mistakes.to_string())?;
+            // What listens is a whole configuration, everything else a part of one.
+            let is_whole = block.contains("[[listener]]");
+            let config = parse(&document, &Text(block));
+            if is_whole {
+                compiled(config, &keys).map_err(|mistakes| mistakes.to_string())?;
+                whole += 1;
+            } else {
+                config.map_err(|mistakes| mistakes.to_string())?;
+            }
         }
     }
+    assert!(whole >= 1, "the README shows no configuration");
     Ok(())
 }
 
@@ -62,6 +87,12 @@ struct Disk;
 
 /// One text, whatever file is asked for first; it includes nothing.
 struct Text(String);
+
+/// A key set for every `*.json` that is asked for, and a public key for every other file.
+struct Keys {
+    jwks: String,
+    pem: String,
+}
 
 // === impl Disk ===
 
@@ -85,6 +116,44 @@ impl Files for Text {
     fn list(&self, _: &Path) -> io::Result<Vec<PathBuf>> {
         Ok(Vec::new())
     }
+}
+
+// === impl Keys ===
+
+impl Keys {
+    fn new() -> Result<Self, Box<dyn Error>> {
+        let key = SigningKey::generate(Algorithm::Es256)?;
+        Ok(Self {
+            jwks: json!({ "keys": [key.public_jwk("k1")] }).to_string(),
+            pem: key.public_pem(),
+        })
+    }
+}
+
+impl Files for Keys {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let text = if path.extension().is_some_and(|extension| extension == "json") {
+            &self.jwks
+        } else {
+            &self.pem
+        };
+        Ok(text.clone().into_bytes())
+    }
+
+    fn list(&self, _: &Path) -> io::Result<Vec<PathBuf>> {
+        Ok(Vec::new())
+    }
+}
+
+/// What the gateway would run.
+fn compiled(config: Result<Config, Mistakes>, keys: &Keys) -> Result<Snapshot, Mistakes> {
+    let inputs = Inputs {
+        files: keys,
+        key_ring: &KeyRing::default(),
+        now: UnixTime::from_seconds(0),
+        generation: 1,
+    };
+    compile(config?, inputs)
 }
 
 /// Files below a directory, by extension; none if there is no such directory.

@@ -14,6 +14,20 @@ fn metrics() -> Outcome {
     check("docs/metrics.md", "metrics", &tollgate::telemetry::describe())
 }
 
+#[test]
+fn denials() -> Outcome {
+    check("docs/denials.md", "denials", &tollgate::access::describe())
+}
+
+#[test]
+fn reasons() -> Outcome {
+    check(
+        "docs/denials.md",
+        "reasons",
+        &tollgate::access::describe_reasons(),
+    )
+}
+
 /// Compares the part `name` of a page with `generated`, or writes it.
 fn check(page: &str, name: &str, generated: &str) -> Outcome {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);

@@ -1,4 +1,7 @@
 //! Why a request may not pass, and how that looks from outside.
+//!
+//! Causes are facts about the request, one closed enum. What the caller is told follows from the cause in one exhaustive
+//! match, so a new cause cannot come without its answer; the precise reason is for the operator.
 
 use std::sync::Arc;
 
@@ -120,8 +123,8 @@ impl Denial {
     pub(super) fn known(mut self: Box<Self>, plan: &Arc<Plan>, caller: Option<&Caller>) -> Box<Self> {
         self.plan = Some(Arc::clone(plan));
         if let Some(caller) = caller {
-            self.issuer = Some(caller.identity.issuer.clone());
-            self.identity = Some(Arc::clone(&caller.identity));
+            self.issuer = Some(caller.verdict.issuer().clone());
+            self.identity = Some(Arc::clone(&caller.verdict.identity));
             self.application = caller
                 .application
                 .as_ref()

@@ -10,6 +10,19 @@ pub trait Observer: Probe {
     fn stage(&mut self, _stage: Stage) {}
     /// The issuer whose rules the token is held against.
     fn issuer(&mut self, _issuer: &Issuer) {}
+    /// Whether the token was verified before.
+    fn cache(&mut self, _result: CacheResult) {}
+}
+
+/// What the cache of verified tokens had to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheResult {
+    /// The token was verified before, and is still as good.
+    Hit,
+    /// It was verified before, but something has changed since.
+    Stale,
+    /// It was not, or not lately.
+    Miss,
 }
 
 /// The stages of a decision, in their order.

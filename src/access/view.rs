@@ -1,4 +1,5 @@
 //! A request as the decision sees it: borrowed from the connection, the path normalised once.
+//! It knows nothing of the server that read the request, so a test writes one down in a few lines.
 
 use std::net::IpAddr;
 

@@ -7,10 +7,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{SHA256, digest};
+
 use super::Plan;
 use crate::identity::ClaimMapping;
 use crate::issuer::Issuer;
-use crate::token::Audiences;
+use crate::token::{Audiences, Rules};
 
 /// The plans that callers may use: published and deprecated ones.
 #[derive(Debug, Default)]
@@ -27,9 +29,15 @@ pub struct Accepted {
     pub issuer: Arc<Issuer>,
     /// How its claims become ours.
     pub mapping: Arc<ClaimMapping>,
+    /// Rules and mapping in short.
+    pub terms: Terms,
     /// The plans, in the order written, at least one.
     pub plans: Vec<OfferedPlan>,
 }
+
+/// A digest of an issuer's rules and claim mapping: what was verified under equal terms was verified alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms([u8; 32]);
 
 /// A plan as offered to the tokens of one issuer.
 #[derive(Debug)]
@@ -45,6 +53,21 @@ pub struct OfferedPlan {
 pub struct Offers {
     /// A bearer token can help.
     pub bearer: bool,
+}
+
+// === impl Terms ===
+
+impl Terms {
+    /// The digest of these.
+    pub fn of(rules: &Rules, mapping: &ClaimMapping) -> Self {
+        // The derived form shows every field of both, also those that are yet to be added.
+        let text = format!("{rules:?} {mapping:?}");
+        let mut bytes = [0; 32];
+        for (to, from) in bytes.iter_mut().zip(digest(&SHA256, text.as_bytes()).as_ref()) {
+            *to = *from;
+        }
+        Self(bytes)
+    }
 }
 
 // === impl Plans ===

@@ -5,7 +5,6 @@
 
 use std::fs::OpenOptions;
 use std::io;
-use std::sync::{Arc, Mutex};
 
 use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
@@ -28,10 +27,10 @@ pub struct LogError {
     source: io::Error,
 }
 
-/// Flushes what waits for the writer. Cheap to clone; the first flush ends the writer.
-#[derive(Clone, Default)]
+/// Flushes what waits for the writer, and ends it.
+#[derive(Default)]
 pub(super) struct Flush {
-    guard: Arc<Mutex<Option<WorkerGuard>>>,
+    guard: Option<WorkerGuard>,
 }
 
 /// Starts the operator's log. A second call does nothing.
@@ -78,21 +77,14 @@ pub(super) fn access_log(
             .access_log_lines_dropped
             .raise_to(dropped.dropped_lines() as u64);
     }));
-    Ok((
-        Some(AccessLog::new(writer)),
-        Flush {
-            guard: Arc::new(Mutex::new(Some(guard))),
-        },
-    ))
+    Ok((Some(AccessLog::new(writer)), Flush { guard: Some(guard) }))
 }
 
 // === impl Flush ===
 
 impl Flush {
     /// Waits until the writer has written everything.
-    pub(super) fn flush(&self) {
-        if let Ok(mut guard) = self.guard.lock() {
-            drop(guard.take());
-        }
+    pub(super) fn flush(self) {
+        drop(self.guard);
     }
 }

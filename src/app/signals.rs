@@ -3,7 +3,7 @@
 //! SIGHUP's default is to kill the process, so it is caught before anything else happens. Pingora would sleep through
 //! the whole grace period after SIGTERM; a watcher ends the process as soon as nothing is in flight.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,7 +13,7 @@ use signal_hook::iterator::Signals;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use super::log::Flush;
+use super::Hook;
 use crate::control::status::Readiness;
 use crate::telemetry::Telemetry;
 
@@ -25,6 +25,12 @@ const DRAIN_LOOKS: u32 = 5;
 /// SIGHUPs, as they come.
 pub struct Hangups {
     pub(super) requests: mpsc::Receiver<()>,
+}
+
+/// The last act of the process, whichever way it ends; done once.
+#[derive(Clone)]
+pub(super) struct Last {
+    act: Arc<Mutex<Option<Hook>>>,
 }
 
 /// Waits for the signal that ends the process.
@@ -51,7 +57,7 @@ pub fn catch_hangups() -> std::io::Result<Hangups> {
 }
 
 /// Ends the process during the grace period as soon as nothing is in flight.
-pub(super) fn leave_when_drained(server: &Server, telemetry: Arc<Telemetry>, flush: Flush) {
+pub(super) fn leave_when_drained(server: &Server, telemetry: Arc<Telemetry>, last: Last) {
     let mut phases = server.watch_execution_phase();
     let watcher = std::thread::Builder::new()
         .name("drain".to_owned())
@@ -74,7 +80,7 @@ pub(super) fn leave_when_drained(server: &Server, telemetry: Arc<Telemetry>, flu
                 };
             }
             tracing::info!(event = "drained", "nothing is in flight; stopped");
-            flush.flush();
+            last.act();
             std::process::exit(0);
         });
     if watcher.is_err() {
@@ -82,6 +88,26 @@ pub(super) fn leave_when_drained(server: &Server, telemetry: Arc<Telemetry>, flu
             event = "no_drain_watcher",
             "the grace period will be waited for in full"
         );
+    }
+}
+
+// === impl Last ===
+
+impl Last {
+    pub(super) fn new(act: impl FnOnce() + Send + 'static) -> Self {
+        Self {
+            act: Arc::new(Mutex::new(Some(Box::new(act)))),
+        }
+    }
+
+    /// Does it, unless it is done.
+    pub(super) fn act(&self) {
+        // The lock is held while acting: who comes second waits until all is done.
+        if let Ok(mut act) = self.act.lock()
+            && let Some(act) = act.take()
+        {
+            act();
+        }
     }
 }
 

@@ -85,7 +85,9 @@ impl Demo {
         let (Some(address), Some(metrics)) = (app.addresses().first().copied(), app.metrics_address()) else {
             return fail(exit::FAILED, "the sample configuration has no listener");
         };
-        say(&welcome(address, metrics, &config, &tokens));
+        let welcome = welcome(address, metrics, &config, &tokens);
+        app.when_ready(move || say(&welcome));
+        app.at_exit(move || drop(scratch));
         run::serve(app, hangups)
     }
 

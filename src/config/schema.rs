@@ -64,6 +64,8 @@ pub struct Server {
     pub write_timeout: Duration,
     /// `upstream_connections_idle_max`: pooled idle upstream connections per worker, 1..=65536. Default 512.
     pub upstream_connections_idle_max: usize,
+    /// `token_cache_entries`: verified tokens kept, 0 (none) to 16,777,216. Default 65,536.
+    pub token_cache_entries: usize,
     /// `duplicate_slashes`: what `//` in a path means. Default refuse.
     pub duplicate_slashes: DuplicateSlashes,
     /// `path_parameters`: what `;x=y` in a path segment means. Default refuse.
@@ -176,7 +178,7 @@ pub struct Jwks {
 pub struct IssuerKey {
     /// The table's key: the `kid`.
     pub kid: Located<String>,
-    /// `file`, required: PEM; already resolved against the file that names it.
+    /// `file`, required: a public key or certificate in PEM, or an `ssh-rsa` line; already resolved against the file that names it.
     pub file: Located<PathBuf>,
 }
 
@@ -277,7 +279,7 @@ pub struct Plan {
     pub security: Located<Security>,
     /// `issuers`: names; required for `jwt`.
     pub issuers: Vec<Located<String>>,
-    /// `audiences`: for this plan, besides the issuer's.
+    /// `audiences`: for this plan, instead of the issuer's.
     pub audiences: Option<Located<Audiences>>,
     /// `stage`. Default published.
     pub stage: Located<Stage>,
@@ -419,6 +421,7 @@ impl Default for Server {
             read_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
             upstream_connections_idle_max: 512,
+            token_cache_entries: 65_536,
             duplicate_slashes: DuplicateSlashes::default(),
             path_parameters: PathParameters::default(),
         }

@@ -4,7 +4,7 @@
 //! A fetch happens unprompted at each refresh interval, give or take a tenth, so that many gateways do not ask at the
 //! same moment; earlier where the issuer's `Cache-Control` asks for it. A token that names an unknown key prompts one,
 //! at most one each cooldown, however many such tokens come. While an issuer has no usable keys its callers get 503, so
-//! it is asked every second.
+//! it is asked more often than once a second.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -22,8 +22,8 @@ use crate::telemetry::Telemetry;
 use crate::time::Clock;
 use crate::token::{Jwks, JwksError, parse_jwks};
 
-/// How often an issuer without usable keys is asked.
-const RETRY_WITHOUT_KEYS: Duration = Duration::from_secs(1);
+/// How often an issuer without usable keys is asked: its callers are served again within a second of its return.
+const RETRY_WITHOUT_KEYS: Duration = Duration::from_millis(800);
 /// Unknown keys that wait to be looked for; more are forgotten, the next token asks again.
 const MISSES_MAX: usize = 256;
 

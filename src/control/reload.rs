@@ -107,7 +107,7 @@ impl Reloader {
         self.index.retain(&snapshot.declared);
         self.keeper.let_go(&snapshot.issuers);
         self.key_ring.retain(&snapshot.issuers);
-        self.telemetry.config_reloads.child(&["applied"]).inc();
+        self.telemetry.config_reloads.child(&["success"]).inc();
         note_applied(&self.telemetry, &snapshot);
         tracing::info!(
             event = "configuration_applied",
@@ -164,6 +164,7 @@ fn warn_about_restart(present: &ProcessSettings, next: &ProcessSettings) {
         threads,
         grace_period,
         upstream_connections_idle_max,
+        token_cache_entries,
         listeners,
         metrics,
         access_log,
@@ -174,6 +175,10 @@ fn warn_about_restart(present: &ProcessSettings, next: &ProcessSettings) {
         (
             "server.upstream_connections_idle_max",
             *upstream_connections_idle_max == next.upstream_connections_idle_max,
+        ),
+        (
+            "server.token_cache_entries",
+            *token_cache_entries == next.token_cache_entries,
         ),
         ("listener", *listeners == next.listeners),
         ("metrics.address", *metrics == next.metrics),

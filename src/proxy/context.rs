@@ -1,4 +1,5 @@
 //! What one request carries through Pingora's phases.
+//! It pins the snapshot of its beginning and owns the one outcome, so that the end records what was decided.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::live::Live;
 use super::meters::{InFlight, Meters};
 use super::view::Client;
-use crate::access::{Code, Denial, Observer, Permit};
+use crate::access::{CacheResult, Code, Denial, Observer, Permit};
 use crate::issuer::Issuer;
 use crate::time::UnixTime;
 use crate::token::{Algorithm, Probe};
@@ -122,5 +123,9 @@ impl Probe for Watch<'_> {
 impl Observer for Watch<'_> {
     fn issuer(&mut self, issuer: &Issuer) {
         self.issuer = Some(issuer.index);
+    }
+
+    fn cache(&mut self, result: CacheResult) {
+        self.meters.cache_asked(result);
     }
 }

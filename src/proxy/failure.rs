@@ -1,4 +1,5 @@
 //! What went wrong after the decision, as a code of the answer contract.
+//! Whose fault it was decides: the upstream's is 502, 503 or 504, the caller's 400, 408 or 413, our own 500.
 
 use pingora::{Error, ErrorSource, ErrorType};
 

@@ -6,7 +6,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crate::access::{Code, Denial};
+use crate::access::{CacheResult, Code, Denial};
 use crate::api::Security;
 use crate::snapshot::Snapshot;
 use crate::telemetry::{Counter, CounterFamily, Gauge, Histogram, HistogramFamily, Telemetry};
@@ -29,6 +29,9 @@ pub(super) struct Meters {
     upstreams: Vec<Arc<Histogram>>,
     access: [Arc<Histogram>; Security::ALL.len()],
     access_denied: Arc<Histogram>,
+    cache_hits: Arc<Counter>,
+    cache_misses: Arc<Counter>,
+    cache_stale: Arc<Counter>,
     in_flight: Arc<Gauge>,
 }
 
@@ -86,6 +89,9 @@ impl Meters {
                 .collect(),
             access: Security::ALL.map(|security| telemetry.access_duration.child(&[security.name()])),
             access_denied: telemetry.access_duration.child(&["denied"]),
+            cache_hits: Arc::clone(&telemetry.token_cache_hits),
+            cache_misses: Arc::clone(&telemetry.token_cache_misses),
+            cache_stale: Arc::clone(&telemetry.token_cache_stale),
             in_flight: Arc::clone(&telemetry.in_flight_requests),
         }
     }
@@ -133,6 +139,15 @@ impl Meters {
         };
         slot.get_or_init(|| meters.verify.child(&[&meters.name, algorithm.name()]))
             .observe(took);
+    }
+
+    /// Counts a look into the cache of verified tokens.
+    pub(super) fn cache_asked(&self, result: CacheResult) {
+        match result {
+            CacheResult::Hit => self.cache_hits.inc(),
+            CacheResult::Stale => self.cache_stale.inc(),
+            CacheResult::Miss => self.cache_misses.inc(),
+        }
     }
 
     /// Measures a decision.

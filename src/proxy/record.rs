@@ -1,4 +1,5 @@
 //! The end of a request: every metric moved once, one line in the access log.
+//! Whatever way a request took, it comes by here once, so that the numbers add up.
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -70,10 +71,10 @@ pub(super) fn finish(session: &Session, context: &Context, log: Option<&AccessLo
         api_meters.duration.observe(times.total);
         api_meters.added.observe(times.added);
     }
-    if let Outcome::Denied(denial) = &context.outcome {
-        if denial.is_token_rejection() {
-            meters.token_rejected(denial, &context.live.snapshot);
-        }
+    if let Outcome::Denied(denial) = &context.outcome
+        && denial.is_token_rejection()
+    {
+        meters.token_rejected(denial, &context.live.snapshot);
     }
     meters.answered(api, facts.plan.map(|(index, _)| index), status);
     meters.decided(
@@ -110,11 +111,11 @@ impl<'c> Facts<'c> {
                     reason: context.failure.map(Code::word),
                     api: Some((permit.api().index, permit.api().name.as_str())),
                     plan: Some((permit.plan().index, permit.plan().name.as_str())),
-                    issuer: caller.map(|caller| caller.identity.issuer.as_str()),
+                    issuer: caller.map(|caller| caller.verdict.identity.issuer.as_str()),
                     application: caller
                         .and_then(|caller| caller.application.as_ref())
                         .map(|application| application.id.as_str()),
-                    identity: caller.map(|caller| caller.identity.as_ref()),
+                    identity: caller.map(|caller| caller.verdict.identity.as_ref()),
                     permit: Some(permit),
                 }
             }

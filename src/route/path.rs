@@ -298,6 +298,22 @@ fn class(byte: u8) -> Class {
 // === impl PathError ===
 
 impl PathError {
+    /// Every reason there is.
+    pub const ALL: [Self; 12] = [
+        Self::NotAbsolute,
+        Self::SegmentsExceeded,
+        Self::ForbiddenByte,
+        Self::EscapeMalformed,
+        Self::EscapeNotUtf8,
+        Self::EncodedSlash,
+        Self::EncodedBackslash,
+        Self::EncodedControl,
+        Self::HiddenDotSegment,
+        Self::AboveRoot,
+        Self::DuplicateSlash,
+        Self::Parameters,
+    ];
+
     /// A stable name, for whoever records it.
     pub const fn reason(&self) -> &'static str {
         match self {

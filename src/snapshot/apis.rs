@@ -1,7 +1,8 @@
 //! Upstreams, APIs, plans and routes.
 //!
 //! It goes in two rounds. [`drafts`] judges everything that stands in the configuration; [`publish`] then lays out the
-//! plans and the route table, when it is known which claims anything asks for.
+//! plans and the route table, when it is known which claims anything asks for. Conflicts between APIs and between routes
+//! are found there, so both rounds are gone through even if the first has found mistakes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,10 +11,10 @@ use http::HeaderName;
 
 use super::issuers::{Draft as IssuerDraft, accepted};
 use super::server::HttpSettings;
-use super::{KeptClaims, Names, mistake, shown, unknown};
+use super::{KeptClaims, Names, mistake, refused, shown, unknown};
 use crate::api::{
     Accepted, Api, ClaimHeader, ClaimHeaders, HeaderEncoding, OfferedPlan, Plan, Plans, Route, Security,
-    canonical_header,
+    Terms, canonical_header,
 };
 use crate::authorization::{Requirements, ScopeMatch, is_scope};
 use crate::config::{self, Located, Mistake, Mistakes, Place, Stage};
@@ -89,7 +90,8 @@ pub(super) struct Published {
     pub(super) plan_apis: Vec<Arc<Api>>,
 }
 
-type Upstreams = Vec<(String, Arc<Upstream>)>;
+/// Every name that is written; without an upstream if that has a mistake, so that whoever refers to it is not blamed.
+pub(super) type Upstreams = Vec<(String, Option<Arc<Upstream>>)>;
 
 pub(super) fn upstreams(written: Vec<config::Upstream>, mistakes: &mut Mistakes) -> Upstreams {
     let mut names = Names::default();
@@ -105,8 +107,8 @@ pub(super) fn upstreams(written: Vec<config::Upstream>, mistakes: &mut Mistakes)
             idle_timeout,
             retries,
         } = upstream;
-        let named = judge_name("the upstream", &name, mistakes);
-        if !(names.claim("the upstream", &name.value, &name.place, mistakes) && named) {
+        judge_name("the upstream", &name, mistakes);
+        if !names.claim("the upstream", &name.value, &name.place, mistakes) {
             continue;
         }
         let limits = Limits {
@@ -123,10 +125,9 @@ pub(super) fn upstreams(written: Vec<config::Upstream>, mistakes: &mut Mistakes)
             addresses.push((address.value, *weight));
         }
         let id = UpstreamName::new(name.value.as_str());
-        match Upstream::new(id, upstreams.len(), &addresses, limits, retries) {
-            Ok(upstream) => upstreams.push((name.value, Arc::new(upstream))),
-            Err(error) => mistakes.push(Mistake::new(peers.place, error.to_string())),
-        }
+        let upstream = Upstream::new(id, upstreams.len(), &addresses, limits, retries)
+            .map_err(|error| mistakes.push(Mistake::new(peers.place, error.to_string())));
+        upstreams.push((name.value, upstream.ok().map(Arc::new)));
     }
     upstreams
 }
@@ -162,7 +163,7 @@ pub(super) fn drafts(
         let hosts = compile_hosts(&hosts, mistakes);
         let context = ContextPath::parse(&context_path.value);
         let context = context
-            .map_err(|error| mistakes.push(mistake(&context_path, "the context path", error)))
+            .map_err(|error| mistakes.push(refused(&context_path, "the context path", error)))
             .ok();
         let upstream = find_upstream(&upstream, upstreams, mistakes);
         let claim_headers = ClaimHeaders {
@@ -225,7 +226,7 @@ pub(super) fn publish(
             plans,
             routes,
         } = draft;
-        // Both were found missing in the first round, which then ended with mistakes.
+        // What is missing was a mistake in the first round.
         let (Some(context), Some(upstream)) = (context, upstream) else {
             continue;
         };
@@ -279,26 +280,28 @@ pub(super) fn publish(
 struct Mappings<'d> {
     issuers: &'d [IssuerDraft],
     kept: Arc<[ClaimPath]>,
-    made: HashMap<String, Arc<ClaimMapping>>,
+    made: HashMap<String, (Arc<ClaimMapping>, Terms)>,
 }
 
 // === impl Mappings ===
 
 impl<'d> Mappings<'d> {
-    fn of(&mut self, name: &str) -> Option<(&'d IssuerDraft, Arc<ClaimMapping>)> {
+    fn of(&mut self, name: &str) -> Option<(&'d IssuerDraft, Arc<ClaimMapping>, Terms)> {
         let draft = self
             .issuers
             .iter()
             .find(|draft| draft.issuer.name.as_str() == name)?;
-        let mapping = self.made.entry(name.to_owned()).or_insert_with(|| {
-            Arc::new(ClaimMapping {
+        let (mapping, terms) = self.made.entry(name.to_owned()).or_insert_with(|| {
+            let mapping = ClaimMapping {
                 renames: draft.renames.clone(),
                 scopes: draft.scopes.clone(),
                 client_ids: draft.client_ids.clone(),
                 kept: Arc::clone(&self.kept),
-            })
+            };
+            let terms = Terms::of(&draft.issuer.rules, &mapping);
+            (Arc::new(mapping), terms)
         });
-        Some((draft, Arc::clone(mapping)))
+        Some((draft, Arc::clone(mapping), *terms))
     }
 }
 
@@ -323,7 +326,7 @@ fn offer(api: &str, drafts: Vec<PlanDraft>, mappings: &mut Mappings<'_>, all: &m
             continue;
         }
         for name in &draft.issuers {
-            let Some((issuer, mapping)) = mappings.of(&name.value) else {
+            let Some((issuer, mapping, terms)) = mappings.of(&name.value) else {
                 continue;
             };
             let Some(audiences) = issuer.audiences(draft.audiences.as_ref()) else {
@@ -333,6 +336,7 @@ fn offer(api: &str, drafts: Vec<PlanDraft>, mappings: &mut Mappings<'_>, all: &m
                 .or_insert_with(|| Accepted {
                     issuer: Arc::clone(&issuer.issuer),
                     mapping,
+                    terms,
                     plans: Vec::new(),
                 })
                 .plans
@@ -471,7 +475,7 @@ fn compile_route(
     } = written;
     let pattern = RoutePattern::parse(&path.value);
     let pattern = pattern
-        .map_err(|error| mistakes.push(mistake(&path, "the path", error)))
+        .map_err(|error| mistakes.push(refused(&path, "the path", error)))
         .ok();
     let method_set = if methods.is_empty() {
         Some(MethodSet::any())
@@ -480,12 +484,14 @@ fn compile_route(
             Ok(set) => Some(set),
             Err(error) => {
                 use crate::route::MethodSetError::{Empty, LowerCase, NotAToken, NotRoutable};
-                let place = match error {
+                let method = match error {
                     Empty => None,
                     LowerCase { index } | NotAToken { index } | NotRoutable { index } => methods.get(index),
                 };
-                let place = place.map_or(&path.place, |method| &method.place).clone();
-                mistakes.push(Mistake::new(place, error.to_string()));
+                mistakes.push(match method {
+                    Some(method) => refused(method, "the method", error),
+                    None => Mistake::new(path.place.clone(), error.to_string()),
+                });
                 None
             }
         }
@@ -524,7 +530,7 @@ fn compile_hosts(written: &[Located<String>], mistakes: &mut Mistakes) -> Vec<Ho
     }
     let parse = |host: &Located<String>, mistakes: &mut Mistakes| {
         HostPattern::parse(&host.value)
-            .map_err(|error| mistakes.push(mistake(host, "the host", error)))
+            .map_err(|error| mistakes.push(refused(host, "the host", error)))
             .ok()
     };
     written.iter().filter_map(|host| parse(host, mistakes)).collect()
@@ -541,11 +547,11 @@ fn compile_claim_headers(
     for (written, claim) in written {
         match header_name(&written) {
             Ok(name) => {
-                if name == http.request_id_header {
-                    mistakes.push(mistake(&written, "the header", "already carries the request id"));
-                }
                 // Upstreams that fold names would see two spellings as one field.
                 let canonical = canonical_header(name.as_str());
+                if canonical == canonical_header(http.request_id_header.as_str()) {
+                    mistakes.push(mistake(&written, "the header", "already carries the request id"));
+                }
                 if names.claim("the header", &canonical, &written.place, mistakes) {
                     fields.push(ClaimHeader {
                         name,
@@ -587,7 +593,7 @@ fn find_upstream(
             upstreams.iter().map(|(known, _)| known.as_str()),
         ));
     }
-    found.map(|(_, upstream)| Arc::clone(upstream))
+    found.and_then(|(_, upstream)| upstream.clone())
 }
 
 /// Whether a name is one; says so if not.

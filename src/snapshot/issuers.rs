@@ -1,4 +1,6 @@
 //! Issuers: rules, keys and claim mappings.
+//! Key files are read and parsed here, so that a key which cannot be used is a mistake with a place and never a refused
+//! request; keys that are fetched come later, into the ring that the issuer shares with other snapshots.
 
 use std::sync::Arc;
 
@@ -45,9 +47,7 @@ pub(super) fn compile(
     let mut drafts = Vec::new();
     for issuer in issuers {
         let new = names.claim("the issuer", &issuer.name.value, &issuer.name.place, mistakes);
-        let Some(draft) = draft(issuer, drafts.len(), inputs, warnings, mistakes) else {
-            continue;
-        };
+        let draft = draft(issuer, drafts.len(), inputs, warnings, mistakes);
         if new {
             drafts.push(draft);
         }
@@ -61,7 +61,7 @@ fn draft(
     inputs: Inputs<'_>,
     warnings: &mut Vec<String>,
     mistakes: &mut Mistakes,
-) -> Option<Draft> {
+) -> Draft {
     let config::Issuer {
         name,
         algorithms,
@@ -107,8 +107,10 @@ fn draft(
     let client_ids = paths(texts(client_id_claims, &CLIENT_ID_CLAIMS));
     let renames = renames(claim_mappings, mistakes);
     let id = IssuerName::new(name.value.as_str());
-    let (source, ring) = key_source(&name, &id, jwks, keys, inputs, warnings, mistakes)?;
-    Some(Draft {
+    // Without keys there is a mistake; the draft still stands for the issuer, so that plans which name it are not blamed.
+    let (source, ring) = key_source(&name, &id, jwks, keys, inputs, warnings, mistakes)
+        .unwrap_or_else(|| (KeySource::Files, Arc::default()));
+    Draft {
         issuer: Arc::new(Issuer {
             name: id,
             index,
@@ -121,7 +123,7 @@ fn draft(
         renames,
         scopes,
         client_ids,
-    })
+    }
 }
 
 fn compile_algorithms(algorithms: &Located<Vec<Located<String>>>, mistakes: &mut Mistakes) -> AlgorithmSet {
@@ -298,7 +300,7 @@ fn key_files(entries: Vec<config::IssuerKey>, inputs: Inputs<'_>, mistakes: &mut
                 Ok(text)
             }
         });
-        match text.and_then(|text| Key::from_pem(&kid.value, &text).map_err(|error| error.to_string())) {
+        match text.and_then(|text| Key::from_text(&kid.value, &text).map_err(|error| error.to_string())) {
             Ok(key) => keys.push(key),
             Err(error) => {
                 let message = format!("the key file {} cannot be used: {error}", file.value.display());

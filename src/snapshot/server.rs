@@ -64,6 +64,8 @@ pub struct ProcessSettings {
     pub grace_period: Duration,
     /// Idle upstream connections kept per worker.
     pub upstream_connections_idle_max: usize,
+    /// Verified tokens kept.
+    pub token_cache_entries: usize,
     /// Where callers connect; not empty.
     pub listeners: Vec<SocketAddr>,
     /// Where Prometheus connects.
@@ -133,6 +135,7 @@ pub(super) fn compile(
         read_timeout,
         write_timeout,
         upstream_connections_idle_max,
+        token_cache_entries,
         duplicate_slashes,
         path_parameters,
     } = server;
@@ -166,6 +169,7 @@ pub(super) fn compile(
         threads: threads.map(|threads| threads.value),
         grace_period,
         upstream_connections_idle_max,
+        token_cache_entries,
         listeners: addresses(listeners, metrics.as_ref(), mistakes),
         metrics: metrics.map(|metrics| metrics.address.value),
         access_log,

@@ -137,13 +137,13 @@ fn agreement(
     }
     let key = format!("{} to {}/{}", application.value, api.value, plan.value);
     agreements.claim("the subscription of", &key, &application.place, mistakes);
-    if let (Some(from), Some(until)) = (&from, &until) {
-        if from.value >= until.value {
-            mistakes.push(Mistake::new(
-                until.place.clone(),
-                "the subscription ends before it begins",
-            ));
-        }
+    if let (Some(from), Some(until)) = (&from, &until)
+        && from.value >= until.value
+    {
+        mistakes.push(Mistake::new(
+            until.place.clone(),
+            "the subscription ends before it begins",
+        ));
     }
     let moment = |seconds: Located<i64>| UnixTime::from_seconds(seconds.value);
     Some(DeclaredSubscription {

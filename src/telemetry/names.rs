@@ -237,6 +237,43 @@ pub const KEY_LAST_USED: Named<Gauge, 2> = Named::gauge(
     ["issuer", "kid"],
 );
 
+// === the cache of verified tokens ===
+
+/// Together with misses and stale entries: every bearer token that was looked at.
+pub const TOKEN_CACHE_HITS: Named<Counter, 0> = Named::counter(
+    "tollgate_token_cache_hits_total",
+    "Tokens that were verified before and are still as good.",
+    [],
+);
+
+/// Forged and malformed tokens are among them: they never get in.
+pub const TOKEN_CACHE_MISSES: Named<Counter, 0> = Named::counter(
+    "tollgate_token_cache_misses_total",
+    "Tokens that were not verified before, or not lately.",
+    [],
+);
+
+/// Rises after a rotation or a reload, once for each token.
+pub const TOKEN_CACHE_STALE: Named<Counter, 0> = Named::counter(
+    "tollgate_token_cache_stale_total",
+    "Tokens that were verified before, under terms or with a key that changed since.",
+    [],
+);
+
+/// A steady rise with a full cache: more tokens are in use than fit.
+pub const TOKEN_CACHE_EVICTIONS: Named<Counter, 0> = Named::counter(
+    "tollgate_token_cache_evictions_total",
+    "Verified tokens that made room for others.",
+    [],
+);
+
+/// At most what `server.token_cache_entries` allows, rounded up to a power of two.
+pub const TOKEN_CACHE_ENTRIES: Named<Gauge, 0> = Named::gauge(
+    "tollgate_token_cache_entries",
+    "Verified tokens that are kept, those that have run out included.",
+    [],
+);
+
 // === configuration and state ===
 
 /// A rejected reload leaves the running configuration in place.
@@ -307,6 +344,11 @@ pub const ALL: &[Description] = &[
     JWKS_AGE.describe(),
     JWKS_KEYS.describe(),
     KEY_LAST_USED.describe(),
+    TOKEN_CACHE_HITS.describe(),
+    TOKEN_CACHE_MISSES.describe(),
+    TOKEN_CACHE_STALE.describe(),
+    TOKEN_CACHE_EVICTIONS.describe(),
+    TOKEN_CACHE_ENTRIES.describe(),
     CONFIG_RELOADS.describe(),
     CONFIG_GENERATION.describe(),
     CONFIG_LAST_SUCCESS.describe(),

@@ -54,6 +54,16 @@ pub struct Telemetry {
     pub jwks_keys: GaugeFamily<1>,
     /// [`names::KEY_LAST_USED`]: `issuer`, `kid`.
     pub key_last_used: GaugeFamily<2>,
+    /// [`names::TOKEN_CACHE_HITS`].
+    pub token_cache_hits: Arc<Counter>,
+    /// [`names::TOKEN_CACHE_MISSES`].
+    pub token_cache_misses: Arc<Counter>,
+    /// [`names::TOKEN_CACHE_STALE`].
+    pub token_cache_stale: Arc<Counter>,
+    /// [`names::TOKEN_CACHE_EVICTIONS`].
+    pub token_cache_evictions: Arc<Counter>,
+    /// [`names::TOKEN_CACHE_ENTRIES`].
+    pub token_cache_entries: Arc<Gauge>,
     /// [`names::CONFIG_RELOADS`]: `result`.
     pub config_reloads: CounterFamily<1>,
     /// [`names::CONFIG_GENERATION`].
@@ -115,6 +125,11 @@ impl Telemetry {
             jwks_age: registrar.family(&names::JWKS_AGE)?,
             jwks_keys: registrar.family(&names::JWKS_KEYS)?,
             key_last_used: registrar.family(&names::KEY_LAST_USED)?,
+            token_cache_hits: registrar.single(&names::TOKEN_CACHE_HITS)?,
+            token_cache_misses: registrar.single(&names::TOKEN_CACHE_MISSES)?,
+            token_cache_stale: registrar.single(&names::TOKEN_CACHE_STALE)?,
+            token_cache_evictions: registrar.single(&names::TOKEN_CACHE_EVICTIONS)?,
+            token_cache_entries: registrar.single(&names::TOKEN_CACHE_ENTRIES)?,
             config_reloads: registrar.family(&names::CONFIG_RELOADS)?,
             config_generation: registrar.single(&names::CONFIG_GENERATION)?,
             config_last_success: registrar.single(&names::CONFIG_LAST_SUCCESS)?,

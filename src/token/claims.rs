@@ -1,4 +1,5 @@
 //! The registered claims (RFC 7519 section 4.1), judged against one issuer's rules at one moment.
+//! The present time is an argument; what is no number of seconds or no audience is refused, never repaired.
 
 use std::time::Duration;
 
@@ -21,9 +22,29 @@ pub enum Audience<'a> {
     Many(&'a [Value<'a>]),
 }
 
-/// Times and required claims, in the order of RFC 7519's sections; the first failure answers. The moment is the last
-/// at which the token is still good.
-pub(super) fn judge(claims: &Object<'_>, rules: &Rules, now: UnixTime) -> Result<UnixTime, TokenError> {
+/// The same, free of the token.
+#[derive(Debug, Clone)]
+pub enum OwnedAudience {
+    /// No `aud`.
+    Absent,
+    /// One string.
+    One(Box<str>),
+    /// Strings only.
+    Many(Vec<Value<'static>>),
+}
+
+/// From when until when a token is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Window {
+    /// The first moment: the later of `nbf` and `iat`, less the leeway.
+    pub(super) from: UnixTime,
+    /// The first moment at which it is good no longer: `exp` and the leeway.
+    pub(super) until: UnixTime,
+}
+
+/// Times and required claims, in the order of RFC 7519's sections; the first failure answers. What is
+/// returned is when the same claims would pass again.
+pub(super) fn judge(claims: &Object<'_>, rules: &Rules, now: UnixTime) -> Result<Window, TokenError> {
     let leeway = rules.leeway;
     let expires = numeric_date(claims, "exp")?.ok_or(TokenError::ExpirationMissing)?;
     let not_before = numeric_date(claims, "nbf")?;
@@ -49,7 +70,12 @@ pub(super) fn judge(claims: &Object<'_>, rules: &Rules, now: UnixTime) -> Result
     if claims.get("cnf").is_some() {
         return Err(TokenError::ProofMissing);
     }
-    Ok(expires.plus(leeway))
+    let first = [not_before, issued].into_iter().flatten().max();
+    let from = first.map_or(UnixTime::from_millis(i64::MIN), |first| first.minus(leeway));
+    Ok(Window {
+        from,
+        until: expires.plus(leeway),
+    })
 }
 
 /// The token's audience.
@@ -61,6 +87,32 @@ pub(super) fn audience<'a>(claims: &'a Object<'_>) -> Result<Audience<'a>, Token
             Ok(Audience::Many(many))
         }
         Some(_) => Err(TokenError::AudienceMalformed),
+    }
+}
+
+// === impl Audience ===
+
+impl Audience<'_> {
+    /// Free of the token.
+    pub fn to_owned(self) -> OwnedAudience {
+        match self {
+            Audience::Absent => OwnedAudience::Absent,
+            Audience::One(one) => OwnedAudience::One(one.into()),
+            Audience::Many(many) => OwnedAudience::Many(many.iter().map(Value::to_static).collect()),
+        }
+    }
+}
+
+// === impl OwnedAudience ===
+
+impl OwnedAudience {
+    /// To be judged.
+    pub fn borrow(&self) -> Audience<'_> {
+        match self {
+            Self::Absent => Audience::Absent,
+            Self::One(one) => Audience::One(one),
+            Self::Many(many) => Audience::Many(many),
+        }
     }
 }
 

@@ -24,7 +24,7 @@ pub enum Value<'t> {
     Bool(bool),
     Number(Number),
     String(Cow<'t, str>),
-    Array(Vec<Value<'t>>),
+    Array(Vec<Self>),
     Object(Object<'t>),
 }
 

@@ -12,12 +12,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use aws_lc_rs::digest::{Context, SHA256};
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rsa;
 use aws_lc_rs::signature::ParsedPublicKey;
 
 use super::algorithm::{Algorithm, KeyKind};
 use super::error::TokenError;
+use super::key_text;
 use crate::time::UnixTime;
 
 /// RSA moduli outside of this many bits are refused: below is weak (RFC 7518 section 3.3), above is a way to make
@@ -28,6 +30,8 @@ const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 pub struct Key {
     kid: Option<Box<str>>,
     verifiers: Vec<(Algorithm, ParsedPublicKey)>,
+    /// SHA-256 of everything that makes the key: two keys with one fingerprint are one key.
+    fingerprint: [u8; 32],
     last_used_seconds: AtomicI64,
 }
 
@@ -69,9 +73,9 @@ pub enum KeyError {
     /// A member is missing or malformed.
     #[error("`{0}` is missing or malformed")]
     Member(&'static str),
-    /// The PEM text is malformed or holds something else.
+    /// The text is malformed or holds something else.
     #[error("{0}")]
-    Pem(String),
+    Text(String),
 }
 
 /// A public key's bytes by kind.
@@ -85,23 +89,13 @@ pub(super) enum Material {
 // === impl Key ===
 
 impl Key {
-    /// Parses a key from a PEM file: `PUBLIC KEY` (SubjectPublicKeyInfo) or `RSA PUBLIC KEY` (PKCS #1).
+    /// Parses a key file: PEM with a public key (SubjectPublicKeyInfo or PKCS #1) or an X.509 certificate, or a line of
+    /// `ssh-rsa`.
     ///
     /// # Errors
     /// Says what is wrong with the text or the key.
-    pub fn from_pem(kid: &str, text: &[u8]) -> Result<Self, KeyError> {
-        let block =
-            pem::parse(text).map_err(|error| KeyError::Pem(format!("the file is no PEM: {error}")))?;
-        match block.tag() {
-            "PUBLIC KEY" | "RSA PUBLIC KEY" => {}
-            tag if tag.contains("PRIVATE KEY") => return Err(KeyError::Private),
-            tag => {
-                return Err(KeyError::Pem(format!(
-                    "the file holds a `{tag}`, not a `PUBLIC KEY`"
-                )));
-            }
-        }
-        Self::new(Some(kid), Material::from_der(block.contents())?, None)
+    pub fn from_text(kid: &str, text: &[u8]) -> Result<Self, KeyError> {
+        key_text::parse(kid, text)
     }
 
     /// Judges and parses a key for `only`, or for every algorithm that goes with its kind.
@@ -124,9 +118,11 @@ impl Key {
                 only.map_or("none", Algorithm::name).to_owned(),
             ));
         }
+        let fingerprint = fingerprint(kid, &verifiers, &bytes);
         Ok(Self {
             kid: kid.map(Into::into),
             verifiers,
+            fingerprint,
             last_used_seconds: AtomicI64::new(0),
         })
     }
@@ -150,6 +146,11 @@ impl Key {
             0 => None,
             seconds => Some(UnixTime::from_seconds(seconds)),
         }
+    }
+
+    /// Whether two keys are one: same id, same bytes, same algorithms.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint
     }
 
     fn serves(&self, algorithm: Algorithm) -> bool {
@@ -207,6 +208,16 @@ impl KeySet {
         }
     }
 
+    /// Takes over from `former` when its keys were last used, for those that are still here.
+    pub fn remember_use(&self, former: &Self) {
+        for key in &self.keys {
+            let same = former.keys.iter().find(|former| former.is_same(key));
+            if let Some(used) = same.and_then(|same| same.last_used()) {
+                key.note_use(used);
+            }
+        }
+    }
+
     /// All keys.
     pub fn keys(&self) -> &[Arc<Key>] {
         &self.keys
@@ -214,7 +225,10 @@ impl KeySet {
 
     /// The one key that may have signed: by `kid` if the token names one, else the default key, else the only key
     /// that serves the algorithm.
-    pub(super) fn choose(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<&Arc<Key>, TokenError> {
+    ///
+    /// # Errors
+    /// [`TokenError::KeyUnknown`] when there is none, [`TokenError::KeyAmbiguous`] when there are several.
+    pub fn choose(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<&Arc<Key>, TokenError> {
         let fits = |key: &&Arc<Key>| key.serves(algorithm);
         if let Some(kid) = kid {
             let indices = self.by_kid.get(kid).map(Vec::as_slice).unwrap_or_default();
@@ -248,7 +262,7 @@ fn only<'k>(mut keys: impl Iterator<Item = &'k Arc<Key>>) -> Result<&'k Arc<Key>
 
 impl Material {
     /// SubjectPublicKeyInfo (RFC 5280) of any kind, or PKCS #1 of RSA.
-    fn from_der(der: &[u8]) -> Result<Self, KeyError> {
+    pub(super) fn from_der(der: &[u8]) -> Result<Self, KeyError> {
         if let Ok(key) = rsa::PublicKey::from_der(der) {
             return Ok(Self::Rsa {
                 modulus: key.modulus().big_endian_without_leading_zero().to_vec(),
@@ -305,6 +319,25 @@ impl Material {
             Self::Curve { kind, bytes } => Ok((kind, bytes)),
         }
     }
+}
+
+fn fingerprint(kid: Option<&str>, verifiers: &[(Algorithm, ParsedPublicKey)], bytes: &[u8]) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    // Lengths first, so that no two keys read the same.
+    let kid = kid.unwrap_or_default().as_bytes();
+    context.update(&(kid.len() as u64).to_be_bytes());
+    context.update(kid);
+    context.update(&(verifiers.len() as u64).to_be_bytes());
+    for (algorithm, _) in verifiers {
+        context.update(algorithm.name().as_bytes());
+        context.update(b" ");
+    }
+    context.update(bytes);
+    let mut fingerprint = [0; 32];
+    for (to, from) in fingerprint.iter_mut().zip(context.finish().as_ref()) {
+        *to = *from;
+    }
+    fingerprint
 }
 
 fn without_leading_zeros(number: &[u8]) -> &[u8] {

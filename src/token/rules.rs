@@ -1,4 +1,5 @@
 //! What one issuer's tokens must be like, as an operator configured it and the compiler of snapshots judged it.
+//! Rules are plain values that hold nothing of a token; the checks that use them stand in `verify` and `claims`.
 
 use std::time::Duration;
 

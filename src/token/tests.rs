@@ -1,10 +1,11 @@
 //! Tables of tokens: each row is a sentence about what is accepted and what is not, and why.
+//! Tokens are made here byte for byte, because most of them no honest issuer would sign.
 
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value as Json, json};
 
 use super::*;
@@ -122,7 +123,7 @@ fn each_algorithm_verifies_with_its_own_key() {
 fn a_pem_key_verifies_what_its_private_half_signed() {
     for key in [&*RSA, &*EC, &*ED] {
         let set = KeySet::new(
-            vec![Key::from_pem("k", key.public_pem().as_bytes()).unwrap()],
+            vec![Key::from_text("k", key.public_pem().as_bytes()).unwrap()],
             None,
         );
         let token = key.mint(Some("k"), &claims()).unwrap();
@@ -131,16 +132,81 @@ fn a_pem_key_verifies_what_its_private_half_signed() {
             Ok(())
         );
         assert_eq!(
-            Key::from_pem("k", key.to_pem().expose().as_bytes()).err(),
+            Key::from_text("k", key.to_pem().expose().as_bytes()).err(),
             Some(KeyError::Private)
         );
     }
-    assert!(matches!(Key::from_pem("k", b"nonsense"), Err(KeyError::Pem(_))));
+    assert!(matches!(Key::from_text("k", b"nonsense"), Err(KeyError::Text(_))));
+}
+
+#[test]
+fn a_key_comes_as_pem_certificate_or_ssh_line() {
+    let signed = RSA.mint(Some("k"), &claims()).unwrap();
+    let verifies = |text: &[u8]| {
+        let set = KeySet::new(vec![Key::from_text("k", text)?], None);
+        Ok::<_, KeyError>(verify_at(&signed, &rules(), &set, UnixTime::from_seconds(NOW)))
+    };
+    let jwk = RSA.public_jwk("k");
+    let number = |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str().unwrap()).unwrap();
+    // RFC 4251 section 5: a number whose first bit is set begins with a zero byte.
+    let (exponent, modulus) = (number("e"), [vec![0], number("n")].concat());
+    let field = |bytes: &[u8]| [&u32::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat();
+    let blob = [field(b"ssh-rsa"), field(&exponent), field(&modulus)].concat();
+    let line = |blob: &[u8]| format!("ssh-rsa {} alice@example\n", STANDARD.encode(blob));
+    assert_eq!(verifies(line(&blob).as_bytes()), Ok(Ok(())));
+    for bad in [
+        &blob[..blob.len() - 1],
+        &blob[..20],
+        &[],
+        &[0xff; 8],
+        &[blob.clone(), vec![0]].concat(),
+    ] {
+        assert!(
+            matches!(verifies(line(bad).as_bytes()), Err(KeyError::Text(_))),
+            "{bad:?}"
+        );
+    }
+    for text in ["ssh-rsa", "ssh-rsa !!! x", "ssh-ed25519 AAAA x", ""] {
+        assert!(
+            matches!(verifies(text.as_bytes()), Err(KeyError::Text(_))),
+            "{text}"
+        );
+    }
+    let tag = |tag: &str| pem::encode(&pem::Pem::new(tag, vec![0x30, 0x00]));
+    for name in ["CERTIFICATE", "X509 CRL"] {
+        assert!(
+            matches!(verifies(tag(name).as_bytes()), Err(KeyError::Text(_))),
+            "{name}"
+        );
+    }
+    assert_eq!(
+        verifies(tag("ENCRYPTED PRIVATE KEY").as_bytes()),
+        Err(KeyError::Private)
+    );
+    assert_eq!(
+        verifies(tag("PUBLIC KEY").as_bytes()),
+        Err(KeyError::Kind("unknown".to_owned()))
+    );
+}
+
+#[test]
+fn a_certificate_is_taken_for_the_key_in_it() {
+    for key in [&*RSA, &*EC, &*ED] {
+        let pair = rcgen::KeyPair::from_pem(key.to_pem().expose()).unwrap();
+        let certificate = rcgen::CertificateParams::new(vec!["acme.example".to_owned()]).unwrap();
+        let pem = certificate.self_signed(&pair).unwrap().pem();
+        let set = KeySet::new(vec![Key::from_text("k", pem.as_bytes()).unwrap()], None);
+        let token = key.mint(Some("k"), &claims()).unwrap();
+        assert_eq!(
+            verify_at(&token, &rules(), &set, UnixTime::from_seconds(NOW)),
+            Ok(())
+        );
+    }
 }
 
 #[test]
 fn the_default_key_serves_tokens_that_name_none() {
-    let pem = |kid: &str, key: &SigningKey| Key::from_pem(kid, key.public_pem().as_bytes()).unwrap();
+    let pem = |kid: &str, key: &SigningKey| Key::from_text(kid, key.public_pem().as_bytes()).unwrap();
     let other = SigningKey::generate(Algorithm::Rs256).unwrap();
     let now = UnixTime::from_seconds(NOW);
     let ambiguous = KeySet::new(vec![pem("default", &RSA), pem("b", &other)], None);

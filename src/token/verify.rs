@@ -1,9 +1,10 @@
 //! The verification of one token: every check in the order of the standards, the first failure answers.
+//! The claims are read before the signature is checked, for one thing only: whose rules and keys to use.
 
 use std::sync::Arc;
 
 use super::algorithm::Algorithm;
-use super::claims::{self, Audience};
+use super::claims::{self, Audience, Window};
 use super::error::TokenError;
 use super::header::Header;
 use super::json::{JsonError, Object, Value, parse_object};
@@ -26,14 +27,16 @@ pub struct UnverifiedToken<'t> {
 ///
 /// ```compile_fail
 /// # fn forge(claims: tollgate::token::json::Object<'_>, key: std::sync::Arc<tollgate::token::Key>) {
-/// let forged = tollgate::token::VerifiedToken { claims, key, good_until: tollgate::time::UnixTime::from_seconds(0) };
+/// let forged = tollgate::token::VerifiedToken { claims, key };
 /// # }
 /// ```
 #[derive(Debug)]
 pub struct VerifiedToken<'t> {
     claims: Object<'t>,
+    algorithm: Algorithm,
+    kid: Option<Box<str>>,
     key: Arc<Key>,
-    good_until: UnixTime,
+    window: Window,
 }
 
 /// Told where the expensive part begins and ends. The core reads no clock; an edge that wants to know how long
@@ -116,7 +119,7 @@ impl<'t> UnverifiedToken<'t> {
         if self.claimed_issuer()? != &*rules.issuer {
             return Err(TokenError::IssuerUnknown);
         }
-        let good_until = claims::judge(&self.claims, rules, now)?;
+        let window = claims::judge(&self.claims, rules, now)?;
         let audience = claims::audience(&self.claims)?;
         if !audience_accepted(audience) {
             return Err(match audience {
@@ -124,10 +127,13 @@ impl<'t> UnverifiedToken<'t> {
                 Audience::One(_) | Audience::Many(_) => TokenError::AudienceMismatch,
             });
         }
+        let kid = self.header.kid().map(Into::into);
         Ok(VerifiedToken {
             claims: self.claims,
+            algorithm,
+            kid,
             key,
-            good_until,
+            window,
         })
     }
 }
@@ -145,9 +151,24 @@ impl<'t> VerifiedToken<'t> {
         &self.key
     }
 
-    /// The first moment at which the token is no longer good: `exp` and the leeway.
+    /// The algorithm of the signature.
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The key id that the token names.
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// The first moment at which its times are good.
+    pub const fn good_from(&self) -> UnixTime {
+        self.window.from
+    }
+
+    /// The first moment at which they are good no longer.
     pub const fn good_until(&self) -> UnixTime {
-        self.good_until
+        self.window.until
     }
 
     /// The audience, well formed.

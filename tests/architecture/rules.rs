@@ -14,8 +14,8 @@ pub(crate) struct Layer {
 pub(crate) const LAYERS: [Layer; 9] = [
     Layer {
         name: "base",
-        modules: &["id", "time", "secret"],
-        reason: "names, moments and secrets are spoken of everywhere, so they know nothing",
+        modules: &["exit", "id", "time", "secret"],
+        reason: "names, moments, secrets and exit codes are spoken of anywhere, so they know nothing",
     },
     Layer {
         name: "mechanism",
@@ -61,9 +61,6 @@ pub(crate) const LAYERS: [Layer; 9] = [
 
 /// The layer up to which a word can be banned: everything under the edges.
 pub(crate) const DECISION: usize = 5;
-
-/// Modules that the layers name and that may be absent.
-pub(crate) const OPTIONAL: [&str; 3] = ["app", "cli", "proxy"];
 
 /// A use inside one layer that is allowed all the same.
 pub(crate) struct Neighbour {

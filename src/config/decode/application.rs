@@ -1,4 +1,5 @@
 //! `[[application]]` and `[[subscription]]`: who may call what.
+//! Dates must carry their offset from UTC: a local one would begin and end with the machine's time zone.
 
 use crate::config::schema::{Application, ClientId, Subscription, SubscriptionStatus};
 use crate::config::table::{Key, Shape};

@@ -1,4 +1,6 @@
 //! `[[issuer]]`: whose tokens are accepted and where their keys come from.
+//! Nothing that widens trust has a default: algorithms are required, every audience takes a word that begins with
+//! `danger`, and durations have bounds.
 
 use std::time::Duration;
 

@@ -27,6 +27,7 @@ pub(super) static SERVER: Shape = Shape {
         Key::Value("read_timeout"),
         Key::Value("write_timeout"),
         Key::Value("upstream_connections_idle_max"),
+        Key::Value("token_cache_entries"),
         Key::Value("duplicate_slashes"),
         Key::Value("path_parameters"),
     ],
@@ -89,6 +90,9 @@ pub(super) fn server(value: Value<'_>) -> Option<Server> {
         upstream_connections_idle_max: table
             .optional("upstream_connections_idle_max", |value| value.integer(1..=65536))
             .unwrap_or(or.upstream_connections_idle_max),
+        token_cache_entries: table
+            .optional("token_cache_entries", |value| value.integer(0..=16_777_216))
+            .unwrap_or(or.token_cache_entries),
         duplicate_slashes: table
             .optional("duplicate_slashes", |value| {
                 value.word(&[

@@ -1,4 +1,5 @@
 //! `[[upstream]]`: a named group of peers.
+//! Every time limit has a default and a bound, so no upstream can hold a request for ever.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! What good configurations become.
+//! An empty file, the reference with every key, files that are included, dates, and the list of keys itself.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! Whatever a file holds, it is answered, and in bounded time and memory.
+//! The files here are not mistaken but malicious, or garbage: no panic, no hang, no flood of messages.
 
 use proptest::prelude::*;
 

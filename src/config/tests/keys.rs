@@ -1,4 +1,5 @@
 //! Keys and words that are missing, misspelt, or of another version.
+//! A key that is not understood is refused with the one that was probably meant, never skipped.
 
 use super::{check, check_issuer};
 

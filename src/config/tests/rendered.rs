@@ -1,4 +1,5 @@
 //! The form that people read: the line, the caret, the count.
+//! What a terminal would obey is shown as what it is, and the caret stands under what is meant.
 
 use super::{Memory, main_file};
 

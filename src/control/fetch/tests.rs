@@ -1,4 +1,5 @@
 //! An issuer that does everything wrong, on a real socket. What it sends is written here byte for byte.
+//! No answer of it may cost more than a bounded time and a bounded piece of memory, or lead anywhere else.
 
 use std::{net::SocketAddr, time::Instant};
 

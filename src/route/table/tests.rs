@@ -1,4 +1,5 @@
 //! The rows show the precedence rules one by one; the property holds the table against a scan of everything there is.
+//! The scan is written to be obviously right, not fast.
 
 use std::cmp::Reverse;
 

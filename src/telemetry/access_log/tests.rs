@@ -1,4 +1,5 @@
 //! A line is one JSON object of bounded length, whatever the caller sent.
+//! The rows try to break out of it: line breaks, quotes, direction marks, texts and claims beyond every bound.
 
 use std::error::Error;
 use std::net::{Ipv4Addr, Ipv6Addr};

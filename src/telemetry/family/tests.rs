@@ -1,4 +1,5 @@
 //! The bound, the fold, and that neighbouring label values never run together.
+//! Two label sets that share a series would be two plans that share a count.
 
 use super::*;
 

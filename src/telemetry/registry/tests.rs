@@ -1,4 +1,5 @@
 //! What Prometheus gets: complete, parseable whatever the label values, and the same twice.
+//! The page is read back by a small parser of its own, so that what is written is not judged by its writer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -155,6 +156,11 @@ fn touched() -> Result<Telemetry, TelemetryError> {
         jwks_age,
         jwks_keys,
         key_last_used,
+        token_cache_hits,
+        token_cache_misses,
+        token_cache_stale,
+        token_cache_evictions,
+        token_cache_entries,
         config_reloads,
         config_generation,
         config_last_success,
@@ -193,6 +199,15 @@ fn touched() -> Result<Telemetry, TelemetryError> {
     ] {
         gauge.set(1);
     }
+    for counter in [
+        token_cache_hits,
+        token_cache_misses,
+        token_cache_stale,
+        token_cache_evictions,
+    ] {
+        counter.inc();
+    }
+    token_cache_entries.set(1);
     access_log_lines_dropped.inc();
     Ok(telemetry)
 }

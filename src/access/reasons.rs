@@ -1,0 +1,151 @@
+//! The reasons behind the codes, as `docs/denials.md` lists them.
+//!
+//! A code is for callers and stays coarse; a reason is for operators and is as precise as the check that failed. Each
+//! reason has its sentence here, by exhaustive matches: a reason that nobody has explained does not compile.
+
+use std::fmt::Write as _;
+
+use super::{Cause, Denial, RequestError};
+use crate::api::HeaderError;
+use crate::credential::CredentialError;
+use crate::identity::IdentityError;
+use crate::route::{HostError, PathError};
+use crate::token::TokenError;
+
+/// The reasons that say more than their code, as a table: code, reason, meaning.
+pub fn describe_reasons() -> String {
+    let requests = PathError::ALL
+        .into_iter()
+        .map(RequestError::Path)
+        .chain([
+            // Every malformed host has this one reason.
+            RequestError::Host(HostError::Empty),
+            RequestError::HostCount,
+            RequestError::PathEncoding,
+            RequestError::ContentLength,
+            RequestError::TransferEncoding,
+        ])
+        .map(|error| (Cause::Request(error), of_request(error)));
+    let credentials = CredentialError::ALL
+        .into_iter()
+        .map(|error| (Cause::Credential(error), of_credential(error)));
+    let tokens = TokenError::ALL
+        .into_iter()
+        .map(|error| (Cause::Token(error), of_token(error)));
+    let identities = IdentityError::ALL
+        .into_iter()
+        .map(|error| (Cause::Identity(error), of_identity(error)));
+    let headers = HeaderError::ALL
+        .into_iter()
+        .map(|error| (Cause::Header(error), of_header(error)));
+    let mut page = String::from("| code | reason | meaning |\n| --- | --- | --- |\n");
+    for (cause, meaning) in requests
+        .chain(credentials)
+        .chain(tokens)
+        .chain(identities)
+        .chain(headers)
+    {
+        let denial = Denial::new(cause);
+        let (code, reason) = (denial.answer().code.word(), denial.reason());
+        if code != reason {
+            // Writing to a String does not fail.
+            let _ = writeln!(page, "| `{code}` | `{reason}` | {meaning} |");
+        }
+    }
+    page
+}
+
+const fn of_request(error: RequestError) -> &'static str {
+    match error {
+        RequestError::Path(error) => of_path(error),
+        RequestError::Host(_) => "The host is no host name and no address.",
+        RequestError::HostCount => "There is no `Host`, or more than one.",
+        RequestError::PathEncoding => "The path holds bytes that are no UTF-8.",
+        RequestError::ContentLength => "`Content-Length` is no number, or there is more than one.",
+        RequestError::TransferEncoding => "`Transfer-Encoding` is anything but `chunked`, once.",
+        RequestError::Method => "The method is TRACE or CONNECT.",
+        RequestError::TargetTooLong => "Path and query are longer than `target_bytes_max`.",
+        RequestError::FieldsTooLarge => {
+            "The header fields are more than `headers_max` or longer than `header_bytes_max`."
+        }
+        RequestError::BodyTooLarge => "The body is longer than `body_bytes_max`.",
+    }
+}
+
+const fn of_path(error: PathError) -> &'static str {
+    match error {
+        PathError::NotAbsolute => "The path does not begin with `/`.",
+        PathError::SegmentsExceeded => "The path has more than 64 segments.",
+        PathError::ForbiddenByte => "The path holds a character that must be percent-encoded.",
+        PathError::EscapeMalformed => "A `%` is not followed by two hexadecimal digits.",
+        PathError::EscapeNotUtf8 => "Percent-encoded bytes are no UTF-8.",
+        PathError::EncodedSlash => "`%2F`: an upstream might read it as `/`.",
+        PathError::EncodedBackslash => "`%5C`: an upstream might read it as `/`.",
+        PathError::EncodedControl => "A percent-encoded control character.",
+        PathError::HiddenDotSegment => {
+            "A `.` or `..` that appears only after decoding or cutting off parameters."
+        }
+        PathError::AboveRoot => "`..` leads above the root.",
+        PathError::DuplicateSlash => "An empty segment, where `duplicate_slashes` is \"refuse\".",
+        PathError::Parameters => "A `;` in a segment, where `path_parameters` is \"refuse\".",
+    }
+}
+
+const fn of_credential(error: CredentialError) -> &'static str {
+    match error {
+        CredentialError::Missing => "There is no bearer token, and no plan on offer does without.",
+        CredentialError::NotAccepted => "There is a bearer token, and no plan on offer asks for one.",
+        CredentialError::Several => "There is more than one `Authorization` field.",
+        CredentialError::Malformed => {
+            "`Bearer` is followed by no token or by several words, or by bytes beyond ASCII."
+        }
+    }
+}
+
+const fn of_token(error: TokenError) -> &'static str {
+    match error {
+        TokenError::TooLong => "The token is longer than 16 KiB.",
+        TokenError::Encrypted => "The token has five parts: it is encrypted.",
+        TokenError::Parts => "The token is not three parts, none of them empty, with dots between.",
+        TokenError::Base64 => "A part is not canonical base64url without padding.",
+        TokenError::HeaderJson => "The header is not one JSON object.",
+        TokenError::ClaimsJson => "The claims are not one JSON object.",
+        TokenError::DuplicateMember => "A member of the header or of the claims is there twice.",
+        TokenError::TooDeep => "Objects or lists are nested too deep.",
+        TokenError::HeaderType => "A member of the header has the wrong type.",
+        TokenError::CriticalExtension => "The header has `crit` or `b64`.",
+        TokenError::AlgorithmNotAllowed => "`alg` is absent, unknown, or none of the issuer's `algorithms`.",
+        TokenError::TypeNotAllowed => "`typ` is none of the issuer's `token_types`.",
+        TokenError::IssuerMissing => "`iss` is absent or no string.",
+        TokenError::IssuerUnknown => "`iss` is no issuer that a plan on offer accepts.",
+        TokenError::KeyUnknown => "The issuer has no key with this `kid` and for this algorithm.",
+        TokenError::KeyAmbiguous => "Several of the issuer's keys fit.",
+        TokenError::SignatureInvalid => "The signature is not that of the key.",
+        TokenError::ExpirationMissing => "`exp` is absent.",
+        TokenError::TimeMalformed => "`exp`, `nbf` or `iat` is no number of seconds.",
+        TokenError::Expired => "`exp` and the `leeway` are over.",
+        TokenError::NotYetValid => "`nbf` is further ahead than the `leeway`.",
+        TokenError::IssuedInFuture => "`iat` is further ahead than the `leeway`.",
+        TokenError::LifetimeTooLong => "`exp` - `iat` is more than the issuer's `max_lifetime`.",
+        TokenError::ClaimMissing => "One of the issuer's `required_claims` is absent.",
+        TokenError::AudienceMissing => "`aud` is absent.",
+        TokenError::AudienceMalformed => "`aud` is neither a string nor a list of strings.",
+        TokenError::AudienceMismatch => "`aud` has none of the `audiences` that the plans accept.",
+        TokenError::ProofMissing => "`cnf` binds the token to a proof, and none was given.",
+    }
+}
+
+const fn of_identity(error: IdentityError) -> &'static str {
+    match error {
+        IdentityError::SubjectType => "`sub` is no string.",
+        IdentityError::ClientIdType => "The client id is no string.",
+        IdentityError::ScopesType => "The scopes are neither a string nor a list of strings.",
+    }
+}
+
+const fn of_header(error: HeaderError) -> &'static str {
+    match error {
+        HeaderError::Unsendable => "A claim for the upstream has a byte that no header field may have.",
+        HeaderError::TooLong => "A claim for the upstream is longer than 4 KiB.",
+    }
+}

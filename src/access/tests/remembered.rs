@@ -1,0 +1,239 @@
+//! The cache of verified tokens never changes a decision.
+//!
+//! Two gateways live through the same life: keys come and go, mappings and rules change, the clock goes on and steps
+//! back, tokens push each other out of a cache that is much too small. One remembers tokens, the other never does. At
+//! every request they must say the same.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+use http::HeaderMap;
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::super::{DataPlane, RequestView, Verdict, evaluate};
+use super::{Memory, NOW, SECONDS};
+use crate::config::parse;
+use crate::issuer::{KeyRing, KeySource};
+use crate::mint::SigningKey;
+use crate::snapshot::{Inputs, Snapshot, compile};
+use crate::subscription::Index;
+use crate::time::UnixTime;
+use crate::token::{Algorithm, Cache, parse_jwks};
+
+static KEYS: LazyLock<Vec<SigningKey>> = LazyLock::new(|| {
+    (0..3)
+        .map(|_| SigningKey::generate(Algorithm::Es256).unwrap())
+        .collect()
+});
+
+/// Tokens of every kind: by each key, with and without `kid`, short and long, early and late, for this and that
+/// audience.
+static TOKENS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let mut tokens = Vec::new();
+    for (number, key) in KEYS.iter().enumerate() {
+        for kid in [Some(format!("k{number}")), Some("k0".to_owned()), None] {
+            for (iat, exp, aud) in [
+                (0, 60, "orders"),
+                (0, 600, "orders"),
+                (120, 600, "orders"),
+                (0, 600, "stock"),
+            ] {
+                let claims = json!({
+                    "iss": "acme", "sub": "alice", "azp": "app", "aud": aud, "role": "cook", "job": "waiter",
+                    "iat": SECONDS + iat, "exp": SECONDS + exp,
+                });
+                tokens.push(key.mint(kid.as_deref(), &claims).unwrap());
+            }
+        }
+    }
+    tokens
+});
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// A request with this token to this API.
+    Ask { token: usize, path: &'static str },
+    /// The issuer now publishes these keys.
+    Publish { keys: Vec<usize>, same_kid: bool },
+    /// The operator changes what a claim is called, and the leeway.
+    Configure { role: &'static str, leeway: u32 },
+    /// The clock goes on or back.
+    Clock { seconds: i64 },
+}
+
+/// What both gateways share, and the memory of one.
+struct Life {
+    snapshot: Snapshot,
+    key_ring: KeyRing,
+    index: Index,
+    verdicts: Cache<Arc<Verdict>>,
+    now: UnixTime,
+}
+
+// === impl Life ===
+
+impl Life {
+    fn new() -> Self {
+        let key_ring = KeyRing::default();
+        let snapshot = configured(&key_ring, "role", 30);
+        let index = Index::default();
+        index.admit(&snapshot.declared);
+        // One bucket: tokens push each other out all the time.
+        Self {
+            snapshot,
+            key_ring,
+            index,
+            verdicts: Cache::new(8),
+            now: NOW,
+        }
+    }
+
+    fn step(&mut self, step: &Step) -> Result<(), TestCaseError> {
+        match step {
+            Step::Ask { token, path } => {
+                let token = TOKENS.get(token % TOKENS.len()).unwrap();
+                let remembering = self.decide(token, path, &self.verdicts);
+                let forgetful = self.decide(token, path, &Cache::new(0));
+                prop_assert_eq!(remembering, forgetful);
+            }
+            Step::Publish { keys, same_kid } => self.publish(keys, *same_kid),
+            Step::Configure { role, leeway } => self.snapshot = configured(&self.key_ring, role, *leeway),
+            Step::Clock { seconds } => self.now = UnixTime::from_seconds(self.now.seconds() + seconds),
+        }
+        Ok(())
+    }
+
+    fn publish(&self, keys: &[usize], same_kid: bool) {
+        let jwks: Vec<_> = keys
+            .iter()
+            .map(|key| {
+                let kid = if same_kid {
+                    "k0".to_owned()
+                } else {
+                    format!("k{}", key % KEYS.len())
+                };
+                KEYS.get(key % KEYS.len()).unwrap().public_jwk(&kid)
+            })
+            .collect();
+        if let Ok(jwks) = parse_jwks(json!({ "keys": jwks }).to_string().as_bytes()) {
+            for issuer in &self.snapshot.issuers {
+                assert!(matches!(issuer.source, KeySource::Jwks(_)));
+            }
+            let issuer = self.snapshot.issuers.first().unwrap();
+            issuer.ring.replace(jwks.keys, self.now);
+        }
+    }
+
+    /// The decision in words: who passes as whom with which headers, or why not.
+    fn decide(&self, token: &str, path: &str, verdicts: &Cache<Arc<Verdict>>) -> String {
+        let plane = DataPlane {
+            snapshot: &self.snapshot,
+            index: &self.index,
+            verdicts,
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            http::header::AUTHORIZATION,
+            format!("Bearer {token}").parse().unwrap(),
+        );
+        let view = RequestView {
+            method: "GET",
+            host: "",
+            path,
+            query: None,
+            headers: &headers,
+            client: None,
+        };
+        match evaluate(&plane, &view, self.now, &mut ()) {
+            Ok(permit) => format!(
+                "{} {:?} {:?}",
+                permit.plan().id,
+                permit.headers(),
+                permit.caller().unwrap().key
+            ),
+            Err(denial) => format!("{} {}", denial.answer().code.word(), denial.reason()),
+        }
+    }
+}
+
+fn configured(key_ring: &KeyRing, role: &str, leeway: u32) -> Snapshot {
+    let api = |name: &str| {
+        format!(
+            "[[api]]\nname = \"{name}\"\ncontext_path = \"/{name}\"\nupstream = \"u\"\n\
+             claim_headers = {{ X-Role = \"role\" }}\n\
+             [[api.plan]]\nname = \"gold\"\nsecurity = \"jwt\"\nissuers = [\"acme\"]\naudiences = [\"{name}\"]\n\
+             [[subscription]]\napplication = \"app\"\napi = \"{name}\"\nplan = \"gold\"\n"
+        )
+    };
+    let text = format!(
+        "[[listener]]\naddress = \"127.0.0.1:0\"\n\
+         [[issuer]]\nname = \"acme\"\nalgorithms = [\"ES256\"]\nleeway = \"{leeway}s\"\n\
+         jwks = {{ url = \"https://acme.example/jwks\", stale_after = \"10m\" }}\n\
+         [[issuer.claim_mapping]]\nremote_claim = \"{role}\"\nlocal_claim = \"role\"\n\
+         [[upstream]]\nname = \"u\"\npeers = [\"127.0.0.1:9000\"]\n\
+         [[application]]\nid = \"app\"\nclient_ids = [\"app\"]\n{}{}",
+        api("orders"),
+        api("stock"),
+    );
+    let files = Memory(BTreeMap::from([(PathBuf::from("t.toml"), text.into_bytes())]));
+    let config = parse(Path::new("t.toml"), &files)
+        .map_err(|mistakes| mistakes.to_string())
+        .unwrap();
+    let inputs = Inputs {
+        files: &files,
+        key_ring,
+        now: NOW,
+        generation: 1,
+    };
+    compile(config, inputs)
+        .map_err(|mistakes| mistakes.to_string())
+        .unwrap()
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        // A few tokens come again and again, the others push them out.
+        12 => (prop_oneof![4 => 0..4_usize, 1 => any::<usize>()], prop_oneof![Just("/orders"), Just("/stock")])
+            .prop_map(|(token, path)| Step::Ask { token, path }),
+        1 => (proptest::collection::vec(0..3_usize, 1..4), prop::bool::weighted(0.3))
+            .prop_map(|(keys, same_kid)| Step::Publish { keys, same_kid }),
+        1 => (prop_oneof![Just("role"), Just("job"), Just("none")], prop_oneof![Just(0_u32), Just(30), Just(300)])
+            .prop_map(|(role, leeway)| Step::Configure { role, leeway }),
+        1 => (-200..400_i64).prop_map(|seconds| Step::Clock { seconds }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_remembered_token_is_judged_as_a_new_one(steps in proptest::collection::vec(step(), 1..80)) {
+        let mut life = Life::new();
+        life.publish(&[0, 1], false);
+        for step in &steps {
+            life.step(step)?;
+        }
+    }
+}
+
+#[test]
+fn a_token_is_verified_once_and_then_remembered() {
+    let life = Life::new();
+    life.publish(&[0], false);
+    let token = TOKENS.get(1).unwrap();
+    for _ in 0..3 {
+        assert!(
+            life.decide(token, "/orders", &life.verdicts)
+                .starts_with("orders/gold")
+        );
+    }
+    assert_eq!((life.verdicts.len(), life.verdicts.evictions()), (1, 0));
+    // Nobody fills the cache with tokens that are refused.
+    for token in TOKENS.iter().skip(12) {
+        life.decide(token, "/orders", &life.verdicts);
+        life.decide(&format!("{token}x"), "/orders", &life.verdicts);
+    }
+    assert_eq!(life.verdicts.len(), 1);
+}

@@ -1,0 +1,306 @@
+//! Upstreams, APIs, plans and routes: references, names, and what must not be there twice.
+//! Suggestions are part of a line: a name that is almost right is the most frequent mistake of all.
+
+use super::{API, PLAN, check};
+
+#[test]
+fn names_have_a_small_alphabet() {
+    let alphabet = "may hold only letters, digits, `.`, `_` and `-`, and begins with a letter or digit";
+    check(
+        "[[upstream]]\nname = \"a/b\"\npeers = [\"127.0.0.1:1\"]\n",
+        &[&format!(
+            "2:8: the name of the upstream `a/b` {alphabet}: name = \"a/b\""
+        )],
+    );
+    check(
+        "[[api]]\nname = \"my api\"\ncontext_path = \"/a\"\nupstream = \"sample\"\n",
+        &[&format!(
+            "2:8: the name of the API `my api` {alphabet}: name = \"my api\""
+        )],
+    );
+    check(
+        &format!("{API}[[api.plan]]\nname = \"gold!\"\nsecurity = \"keyless\"\n"),
+        &[&format!(
+            "6:8: the name of the plan `gold!` {alphabet}: name = \"gold!\""
+        )],
+    );
+    check(
+        "[[application]]\nid = \".app\"\nclient_ids = [\"c\"]\n",
+        &[&format!(
+            "2:6: the name of the application `.app` {alphabet}: id = \".app\""
+        )],
+    );
+    let long = "n".repeat(65);
+    check(
+        &format!("[[application]]\nid = \"{long}\"\nclient_ids = [\"c\"]\n"),
+        &[&format!(
+            "2:6: the name of the application `{long}` is longer than 64 bytes: id = \"{long}\""
+        )],
+    );
+}
+
+#[test]
+fn nothing_is_defined_twice() {
+    check(
+        "[[upstream]]\nname = \"u\"\npeers = [\"127.0.0.1:1\"]\n[[upstream]]\nname = \"u\"\npeers = [\"127.0.0.1:1\"]\n",
+        &[r#"5:8: the upstream `u` is defined twice; first at t.toml:2:8: name = "u""#],
+    );
+    check(
+        &format!("{API}[[api]]\nname = \"orders\"\ncontext_path = \"/other\"\nupstream = \"sample\"\n"),
+        &[r#"6:8: the API `orders` is defined twice; first at t.toml:2:8: name = "orders""#],
+    );
+    check(
+        &format!("{PLAN}[[api.plan]]\nname = \"gold\"\nsecurity = \"keyless\"\n"),
+        &[r#"10:8: the plan `gold` is defined twice; first at t.toml:6:8: name = "gold""#],
+    );
+    check(
+        &format!("{API}[[api.plan]]\nname = \"gold\"\nsecurity = \"jwt\"\nissuers = [\"acme\", \"acme\"]\n"),
+        &[r#"8:20: `acme` is listed twice in `issuers` (first in line 8): issuers = ["acme", "acme"]"#],
+    );
+}
+
+#[test]
+fn what_is_referred_to_is_there() {
+    check(
+        "[[api]]\nname = \"orders\"\ncontext_path = \"/orders\"\nupstream = \"sampel\"\n",
+        &[r#"4:12: there is no upstream `sampel` (did you mean `sample`?): upstream = "sampel""#],
+    );
+    check(
+        &format!("{API}[[api.route]]\npath = \"/x\"\nupstream = \"elsewhere\"\n"),
+        &[r#"7:12: there is no upstream `elsewhere`: upstream = "elsewhere""#],
+    );
+    check(
+        &format!("{API}[[api.plan]]\nname = \"gold\"\nsecurity = \"jwt\"\nissuers = [\"acne\"]\n"),
+        &[r#"8:12: there is no issuer `acne` (did you mean `acme`?): issuers = ["acne"]"#],
+    );
+}
+
+#[test]
+fn what_has_a_mistake_of_its_own_is_there_all_the_same() {
+    check(
+        "[[upstream]]\nname = \"empty\"\npeers = [\"127.0.0.1:0\"]\n\
+         [[issuer]]\nname = \"a\"\nalgorithms = [\"ES256\"]\naudiences = [\"x\"]\njwks.file = \"missing.json\"\n\
+         [[api]]\nname = \"orders\"\ncontext_path = \"/orders\"\nupstream = \"empty\"\n\
+         [[api.plan]]\nname = \"gold\"\nsecurity = \"jwt\"\nissuers = [\"a\"]\n",
+        &[
+            r#"3:10: a peer's port is not 0: peers = ["127.0.0.1:0"]"#,
+            r#"8:13: the key set file missing.json cannot be used: no such file: jwks.file = "missing.json""#,
+        ],
+    );
+    let peers: Vec<String> = (1..=257).map(|port| format!("\"127.0.0.1:{port}\"")).collect();
+    let line = format!("peers = [{}]", peers.join(", "));
+    let text: String = line.chars().take(200).collect();
+    check(
+        &format!(
+            "[[upstream]]\nname = \"large\"\n{line}\n[[api]]\nname = \"a\"\ncontext_path = \"/\"\nupstream = \"large\"\n"
+        ),
+        &[&format!("3:9: an upstream has 1 to 256 peers: {text}")],
+    );
+}
+
+#[test]
+fn a_jwt_plan_says_whose_tokens_for_whom() {
+    check(
+        &format!("{API}[[api.plan]]\nname = \"gold\"\nsecurity = \"jwt\"\n"),
+        &[
+            "6:8: the plan `gold` accepts tokens of no issuer (name at least one in `issuers = [...]`): name = \"gold\"",
+        ],
+    );
+    check(
+        &format!("{API}[[api.plan]]\nname = \"gold\"\nsecurity = \"jwt\"\nissuers = [\"acme\", \"bare\"]\n"),
+        &[
+            "8:20: neither the plan nor the issuer `bare` names `audiences` (list whom tokens must be for, or write \
+           `audiences = \"danger-accept-any\"` to take tokens meant for anybody): issuers = [\"acme\", \"bare\"]",
+        ],
+    );
+    for audiences in ["[\"orders\"]", "\"danger-accept-any\""] {
+        check(
+            &format!(
+                "{API}[[api.plan]]\nname = \"gold\"\nsecurity = \"jwt\"\nissuers = [\"bare\"]\naudiences = {audiences}\n"
+            ),
+            &[],
+        );
+    }
+}
+
+#[test]
+fn a_keyless_plan_asks_for_nothing_and_there_is_one() {
+    let keyless =
+        |name: &str, more: &str| format!("[[api.plan]]\nname = \"{name}\"\nsecurity = \"keyless\"\n{more}");
+    check(
+        &format!(
+            "{API}{}",
+            keyless(
+                "open",
+                "issuers = [\"acme\"]\naudiences = [\"x\"]\nsubscription_validation = false\n"
+            )
+        ),
+        &[
+            "8:12: a keyless plan takes no `issuers`: it asks callers for nothing: issuers = [\"acme\"]",
+            "9:13: a keyless plan takes no `audiences`: it asks callers for nothing: audiences = [\"x\"]",
+            "10:27: a keyless plan takes no `subscription_validation`: it asks callers for nothing: \
+             subscription_validation = false",
+        ],
+    );
+    check(
+        &format!(
+            "{API}{}{}",
+            keyless("open", ""),
+            keyless("free", "stage = \"deprecated\"\n")
+        ),
+        &["9:8: the plan `free` is the second keyless one on offer; first at t.toml:6:8: name = \"free\""],
+    );
+    for stage in ["staging", "closed"] {
+        let other = keyless("free", &format!("stage = \"{stage}\"\n"));
+        check(&format!("{API}{}{other}", keyless("open", "")), &[]);
+    }
+}
+
+#[test]
+fn hosts_paths_methods_and_scopes_are_what_requests_have() {
+    let api = |host: &str, path: &str| {
+        format!(
+            "[[api]]\nname = \"a\"\nhosts = [\"{host}\"]\ncontext_path = \"{path}\"\nupstream = \"sample\"\n"
+        )
+    };
+    for (host, says) in [
+        (
+            "a.*.example",
+            "`*` must stand alone or be the whole first label, as in `*.example.com`",
+        ),
+        ("a.example:80", "a host has no port here"),
+        ("a..example", "the host has an empty or overlong label"),
+        ("a b", "the host contains a character that no host name has"),
+    ] {
+        check(
+            &api(host, "/a"),
+            &[&format!("3:10: the host `{host}`: {says}: hosts = [\"{host}\"]")],
+        );
+    }
+    for (path, says) in [
+        ("orders", "a context path starts with `/`"),
+        ("/orders/", "a context path does not end in `/`"),
+        ("/orders/{id}", "a context path has no parameters and no wildcard"),
+        (
+            "/orders/../admin",
+            "a context path must be written as it will be matched: normalised, at most 64 segments",
+        ),
+    ] {
+        check(
+            &api("a.example", path),
+            &[&format!(
+                "4:16: the context path `{path}`: {says}: context_path = \"{path}\""
+            )],
+        );
+    }
+    let route = |path: &str, more: &str| format!("{API}[[api.route]]\npath = \"{path}\"\n{more}\n");
+    for (path, says) in [
+        ("menu", "a path pattern starts with `/`"),
+        (
+            "/menu/x{id}",
+            "`{name}`, `{*name}` and `*` must be whole segments",
+        ),
+        (
+            "/menu/{i d}",
+            "a parameter is named with letters, digits, `_` and `-`",
+        ),
+        ("/menu/*/x", "a wildcard must be the last segment"),
+        (
+            "/a//b",
+            "a path pattern must be written as it will be matched: normalised, at most 64 segments",
+        ),
+    ] {
+        check(
+            &route(path, ""),
+            &[&format!("6:8: the path `{path}`: {says}: path = \"{path}\"")],
+        );
+    }
+    for (method, says) in [
+        ("get", "methods are written in upper case"),
+        ("G T", "not a method"),
+        ("TRACE", "TRACE and CONNECT are never routed"),
+    ] {
+        let line = format!("methods = [\"PUT\", \"{method}\"]");
+        check(
+            &route("/x", &line),
+            &[&format!("7:19: the method `{method}`: {says}: {line}")],
+        );
+    }
+    for scope in ["a b", "a\\\\", "é"] {
+        let line = format!("scopes = [\"{scope}\"]");
+        let shown = scope.replace("\\\\", "\\");
+        check(
+            &route("/x", &line),
+            &[&format!(
+                "7:11: the scope `{shown}` may hold only visible ASCII without `\"` and `\\`: {line}"
+            )],
+        );
+    }
+}
+
+#[test]
+fn a_request_belongs_to_one_route_of_one_api() {
+    check(
+        &format!("{API}[[api]]\nname = \"other\"\ncontext_path = \"/orders\"\nupstream = \"sample\"\n"),
+        &[
+            "6:8: the API `other` cannot be told apart: another API has the same host and context path: name = \"other\"",
+        ],
+    );
+    // Other hosts, other API; an exact host goes before every host.
+    check(
+        &format!(
+            "{API}[[api]]\nname = \"other\"\nhosts = [\"a.example\", \"A.example\"]\ncontext_path = \"/orders\"\n\
+             upstream = \"sample\"\n"
+        ),
+        &[],
+    );
+    check(
+        &format!(
+            "{API}[[api.route]]\npath = \"/menu/{{id}}\"\nmethods = [\"GET\"]\n\
+             [[api.route]]\npath = \"/menu/{{number}}\"\nmethods = [\"PUT\", \"HEAD\"]\n"
+        ),
+        &[
+            "9:8: another route has the same path pattern and a method in common; first at t.toml:6:8: \
+           path = \"/menu/{number}\"",
+        ],
+    );
+}
+
+#[test]
+fn a_claim_header_is_the_gateways_to_set_and_set_once() {
+    let headers = |headers: &str| format!("{API}claim_headers = {{ {headers} }}\n");
+    for name in [
+        "Host",
+        "Content-Length",
+        "Transfer-Encoding",
+        "authorization",
+        "X-Forwarded-For",
+        "x_real_ip",
+    ] {
+        check(
+            &headers(&format!("{name} = \"sub\"")),
+            &[&format!(
+                "5:19: the header `{name}` is reserved for HTTP or for the gateway itself: \
+                 claim_headers = {{ {name} = \"sub\" }}"
+            )],
+        );
+    }
+    check(
+        &headers("\"X User\" = \"sub\""),
+        &[
+            "5:19: the header name `X User` is none (RFC 9110 section 5.1): claim_headers = { \"X User\" = \"sub\" }",
+        ],
+    );
+    check(
+        &headers("X-User = \"sub\", x_user = \"email\""),
+        &[
+            "5:35: the header `x-user` is defined twice; first at t.toml:5:19: \
+           claim_headers = { X-User = \"sub\", x_user = \"email\" }",
+        ],
+    );
+    check(
+        &headers("X-Request-Id = \"jti\""),
+        &["5:19: the header `X-Request-Id` already carries the request id: \
+           claim_headers = { X-Request-Id = \"jti\" }"],
+    );
+}

@@ -1,0 +1,171 @@
+//! Issuers: names, algorithms, where keys come from, and claim mappings.
+//! An issuer whose keys cannot be used is a mistake of its own; plans that name it are not blamed as well.
+
+use super::check;
+
+/// An issuer with its name and algorithms in lines 2 and 3; the text begins in line 4.
+#[track_caller]
+fn check_issuer(text: &str, expected: &[&str]) {
+    check(
+        &format!("[[issuer]]\nname = \"a\"\nalgorithms = [\"ES256\"]\n{text}"),
+        expected,
+    );
+}
+
+#[test]
+fn an_issuer_is_defined_once() {
+    check(
+        "[[issuer]]\nname = \"a\"\nalgorithms = [\"ES256\"]\njwks.file = \"jwks.json\"\n\
+         [[issuer]]\nname = \"a\"\nalgorithms = [\"ES256\"]\njwks.file = \"jwks.json\"\n",
+        &[r#"6:8: the issuer `a` is defined twice; first at t.toml:2:8: name = "a""#],
+    );
+}
+
+#[test]
+fn algorithms_are_known_and_need_no_shared_secret() {
+    let known = "algorithms are RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA";
+    let secret = "needs a shared secret, which is not available in this version of Tollgate";
+    for (name, says) in [
+        ("none", format!("is not supported ({known})")),
+        ("None", format!("is not supported ({known})")),
+        ("rs256", format!("is not supported ({known})")),
+        ("ES256K", format!("is not supported ({known})")),
+        ("HS256", secret.to_owned()),
+        ("HS512", secret.to_owned()),
+    ] {
+        let line = format!("algorithms = [\"ES256\", \"{name}\"]");
+        check(
+            &format!("[[issuer]]\nname = \"a\"\n{line}\njwks.file = \"jwks.json\"\n"),
+            &[&format!("3:24: the algorithm `{name}` {says}: {line}")],
+        );
+    }
+}
+
+#[test]
+fn keys_have_one_source() {
+    check_issuer(
+        "",
+        &["2:8: the issuer `a` has no keys (add `jwks.url`, `jwks.file` or \
+           `keys = { \"key-id\" = { file = \"key.pem\" } }`): name = \"a\""],
+    );
+    check_issuer(
+        "jwks = { file = \"jwks.json\" }\nkeys = { k = { file = \"public.pem\" } }\n",
+        &[
+            "4:8: an issuer has either `jwks` or `keys`: keys of two sources are two issuers' keys: \
+           jwks = { file = \"jwks.json\" }",
+        ],
+    );
+}
+
+#[test]
+fn a_key_set_is_fetched_over_tls() {
+    for (url, says) in [
+        (
+            "http://login.example/jwks",
+            "must be https, or http to this machine only: whoever is on the way could replace the keys",
+        ),
+        (
+            "https://user:secret@login.example/jwks",
+            "must not contain a user name or password",
+        ),
+        (
+            "https://login.example/jwks#keys",
+            "must not contain a fragment (#)",
+        ),
+        ("login.example/jwks", "is not a URL of the form https://host/path"),
+        ("file:///etc/keys.json", "must begin with https://"),
+    ] {
+        let line = format!("jwks.url = \"{url}\"");
+        check_issuer(&line, &[&format!("4:12: the URL `{url}` {says}: {line}")]);
+    }
+    check_issuer("jwks.url = \"http://127.0.0.1:8000/jwks\"", &[]);
+    check_issuer(
+        "jwks.url = \"http://login.example/jwks\"\njwks.danger_allow_http = true",
+        &[],
+    );
+}
+
+#[test]
+fn key_files_hold_public_keys() {
+    for (file, says) in [
+        ("missing.pem", "no such file"),
+        ("garbage.pem", "the file is no PEM: malformedframing"),
+        (
+            "private.pem",
+            "private key material has no place here; this key must be regarded as disclosed",
+        ),
+        ("certificate.pem", "the file holds no X.509 certificate"),
+        ("large.pem", "the file is larger than 1 MiB"),
+    ] {
+        let line = format!("keys = {{ k = {{ file = \"{file}\" }} }}");
+        check_issuer(
+            &line,
+            &[&format!(
+                "4:23: the key file {file} cannot be used: {says}: {line}"
+            )],
+        );
+    }
+    for (file, says) in [
+        ("missing.json", "no such file"),
+        (
+            "public.pem",
+            "the document is no JSON Web Key Set: invalid number at line 1 column 2",
+        ),
+        (
+            "garbage.json",
+            "the document is no JSON Web Key Set: missing field `keys` at line 1 column 2",
+        ),
+        (
+            "useless.json",
+            "the document holds no usable key (key 0: private key material has no place here; this key must be \
+             regarded as disclosed)",
+        ),
+        ("large.pem", "the document is larger than 1 MiB"),
+    ] {
+        let line = format!("jwks.file = \"{file}\"");
+        check_issuer(
+            &line,
+            &[&format!(
+                "4:13: the key set file {file} cannot be used: {says}: {line}"
+            )],
+        );
+    }
+}
+
+#[test]
+fn keys_have_bounds() {
+    let kid = "k".repeat(257);
+    let shown = "k".repeat(80);
+    let line = format!("keys = {{ {kid} = {{ file = \"public.pem\" }} }}");
+    let text: String = line.chars().take(200).collect();
+    check_issuer(
+        &line,
+        &[&format!(
+            "4:10: the key id `{shown}…` is longer than 256 bytes: {text}"
+        )],
+    );
+    let many: String = (0..101)
+        .map(|i| format!("keys.k{i}.file = \"public.pem\"\n"))
+        .collect();
+    check_issuer(
+        &many,
+        &["104:6: an issuer has at most 100 keys: keys.k100.file = \"public.pem\""],
+    );
+}
+
+#[test]
+fn a_claim_is_mapped_once() {
+    let mapping = |remote: &str, local: &str| {
+        format!("[[issuer.claim_mapping]]\nremote_claim = \"{remote}\"\nlocal_claim = \"{local}\"\n")
+    };
+    let text = |second: String| format!("jwks.file = \"jwks.json\"\n{}{second}", mapping("r", "l"));
+    check_issuer(
+        &text(mapping("r", "other")),
+        &[r#"9:16: the remote claim `r` is defined twice; first at t.toml:6:16: remote_claim = "r""#],
+    );
+    check_issuer(
+        &text(mapping("other", "l")),
+        &[r#"10:15: the local claim `l` is defined twice; first at t.toml:7:15: local_claim = "l""#],
+    );
+    check_issuer(&text(mapping("l", "r")), &[]);
+}

@@ -1,0 +1,146 @@
+//! What a decision allocates, held to a written budget: allocations are what a busy gateway pays for first, and they
+//! come back unnoticed with the smallest change.
+//!
+//! A cold token is parsed, verified and kept; a warm one is only looked up. What remains for a warm one is what goes
+//! upstream: the list of claim headers and each value in it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use http::HeaderMap;
+use serde_json::json;
+use tollgate::access::{DataPlane, RequestView, Verdict, evaluate};
+use tollgate::config::{Files, parse};
+use tollgate::issuer::KeyRing;
+use tollgate::mint::SigningKey;
+use tollgate::snapshot::{Inputs, Snapshot, compile};
+use tollgate::subscription::Index;
+use tollgate::time::UnixTime;
+use tollgate::token::{Algorithm, Cache};
+
+const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
+
+/// The list of two headers, and two values.
+const WARM_BUDGET: u64 = 3;
+/// Claims, identity, verdict and cache entry, besides.
+const COLD_BUDGET: u64 = 24;
+/// The denial itself.
+const MISSING_BUDGET: u64 = 1;
+
+const CONFIGURATION: &str = r#"
+[[listener]]
+address = "127.0.0.1:0"
+[[issuer]]
+name = "acme"
+algorithms = ["ES256"]
+audiences = ["orders"]
+jwks.file = "acme.json"
+[[upstream]]
+name = "sample"
+peers = ["127.0.0.1:9000"]
+[[api]]
+name = "orders"
+context_path = "/orders"
+upstream = "sample"
+claim_headers = { X-User = "sub", X-Role = "role" }
+[[api.plan]]
+name = "gold"
+security = "jwt"
+issuers = ["acme"]
+[[api.route]]
+path = "/menu/{id}"
+methods = ["GET"]
+scopes = ["menu:read"]
+[[application]]
+id = "mobile"
+client_ids = ["mobile-app"]
+[[subscription]]
+application = "mobile"
+api = "orders"
+plan = "gold"
+"#;
+
+struct Memory(BTreeMap<PathBuf, Vec<u8>>);
+
+impl Files for Memory {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.0
+            .get(path)
+            .cloned()
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn list(&self, _: &Path) -> io::Result<Vec<PathBuf>> {
+        Ok(Vec::new())
+    }
+}
+
+fn snapshot(jwks: &serde_json::Value) -> Snapshot {
+    let files = Memory(BTreeMap::from([
+        (PathBuf::from("t.toml"), CONFIGURATION.as_bytes().to_vec()),
+        (PathBuf::from("acme.json"), jwks.to_string().into_bytes()),
+    ]));
+    let inputs = Inputs {
+        files: &files,
+        key_ring: &KeyRing::default(),
+        now: NOW,
+        generation: 1,
+    };
+    compile(parse(Path::new("t.toml"), &files).unwrap(), inputs).unwrap()
+}
+
+/// Allocations of one decision.
+fn allocations(
+    snapshot: &Snapshot,
+    index: &Index,
+    verdicts: &Cache<Arc<Verdict>>,
+    headers: &HeaderMap,
+) -> u64 {
+    let plane = DataPlane {
+        snapshot,
+        index,
+        verdicts,
+    };
+    let view = RequestView {
+        method: "GET",
+        host: "api.example",
+        path: "/orders/menu/1",
+        query: None,
+        headers,
+        client: None,
+    };
+    let mut decided = None;
+    let counted = allocation_counter::measure(|| decided = Some(evaluate(&plane, &view, NOW, &mut ())));
+    assert!(decided.is_some());
+    counted.count_total
+}
+
+#[test]
+fn a_decision_allocates_no_more_than_its_budget() {
+    let key = SigningKey::generate(Algorithm::Es256).unwrap();
+    let snapshot = snapshot(&json!({ "keys": [key.public_jwk("k1")] }));
+    let index = Index::default();
+    index.admit(&snapshot.declared);
+    let verdicts = Cache::new(64);
+    let seconds = NOW.seconds();
+    let claims = json!({
+        "iss": "acme", "aud": "orders", "sub": "alice", "azp": "mobile-app", "scope": "menu:read", "role": "cook",
+        "iat": seconds, "exp": seconds + 60,
+    });
+    let mut headers = HeaderMap::new();
+    assert!(
+        allocations(&snapshot, &index, &verdicts, &headers) <= MISSING_BUDGET,
+        "no credential"
+    );
+    let token = key.mint(Some("k1"), &claims).unwrap();
+    headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
+    let cold = allocations(&snapshot, &index, &verdicts, &headers);
+    assert_eq!(verdicts.len(), 1, "the token passes");
+    assert!(cold <= COLD_BUDGET, "a cold token allocates {cold} times");
+    for _ in 0..3 {
+        let warm = allocations(&snapshot, &index, &verdicts, &headers);
+        assert!(warm <= WARM_BUDGET, "a warm token allocates {warm} times");
+    }
+}
