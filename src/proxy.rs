@@ -254,11 +254,11 @@ impl ProxyHttp for Gateway {
 
     async fn response_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         response: &mut ResponseHeader,
         context: &mut Context,
     ) -> Result<()> {
-        forward::response(response, context)
+        forward::response(session, response, context)
     }
 
     async fn fail_to_proxy(

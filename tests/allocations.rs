@@ -12,7 +12,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use serde_json::json;
 use tollgate::access::{DataPlane, RequestView, Verdict, evaluate};
-use tollgate::config::{Files, parse};
+use tollgate::config::{Files, Mistakes, parse};
 use tollgate::issuer::KeyRing;
 use tollgate::mint::SigningKey;
 use tollgate::snapshot::{Inputs, Snapshot, compile};
@@ -77,7 +77,7 @@ impl Files for Memory {
     }
 }
 
-fn snapshot(jwks: &serde_json::Value) -> Snapshot {
+fn snapshot(jwks: &serde_json::Value) -> Result<Snapshot, Mistakes> {
     let files = Memory(BTreeMap::from([
         (PathBuf::from("t.toml"), CONFIGURATION.as_bytes().to_vec()),
         (PathBuf::from("acme.json"), jwks.to_string().into_bytes()),
@@ -88,7 +88,7 @@ fn snapshot(jwks: &serde_json::Value) -> Snapshot {
         now: NOW,
         generation: 1,
     };
-    compile(parse(Path::new("t.toml"), &files).unwrap(), inputs).unwrap()
+    compile(parse(Path::new("t.toml"), &files)?, inputs)
 }
 
 /// Allocations of one decision.
@@ -120,7 +120,7 @@ fn allocations(
 #[test]
 fn a_decision_allocates_no_more_than_its_budget() {
     let key = SigningKey::generate(Algorithm::Es256).unwrap();
-    let snapshot = snapshot(&json!({ "keys": [key.public_jwk("k1")] }));
+    let snapshot = snapshot(&json!({ "keys": [key.public_jwk("k1")] })).unwrap();
     let index = Index::default();
     index.admit(&snapshot.declared);
     let verdicts = Cache::new(64);

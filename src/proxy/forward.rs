@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use http::header::{AUTHORIZATION, CONNECTION, HOST, TRAILER, UPGRADE};
+use http::header::{AUTHORIZATION, CONNECTION, HOST, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -51,7 +51,11 @@ pub(super) fn request(session: &Session, request: &mut RequestHeader, context: &
 }
 
 /// Cleans the upstream's answer: hop-by-hop fields end here (RFC 9110 section 7.6.1).
-pub(super) fn response(response: &mut ResponseHeader, context: &Context) -> Result<()> {
+pub(super) fn response(
+    session: &mut Session,
+    response: &mut ResponseHeader,
+    context: &Context,
+) -> Result<()> {
     let nominated: Vec<HeaderName> = response
         .headers
         .get_all(CONNECTION)
@@ -75,6 +79,12 @@ pub(super) fn response(response: &mut ResponseHeader, context: &Context) -> Resu
     response.remove_header(&TRAILER);
     // A proxy answers in its own version (RFC 9110 section 2.5); Pingora has given the body a framing that it allows.
     response.set_version(Version::HTTP_11);
+    // RFC 9112 section 6.1: HTTP/1.0 knows no chunks; there the end of the connection is the end of the body.
+    if session.req_header().version <= Version::HTTP_10
+        && response.remove_header(&TRANSFER_ENCODING).is_some()
+    {
+        session.set_keepalive(None);
+    }
     let http = &context.live.snapshot.http;
     response.insert_header(http.request_id_header.clone(), &context.request_id)?;
     Ok(())

@@ -66,8 +66,7 @@ pub(super) fn accept<'s>(session: &'s Session, http: &HttpSettings) -> Result<Ac
     if target_bytes > http.target_bytes_max {
         return Err(refused(RequestError::TargetTooLong));
     }
-    // `GET menu` would be read as an authority without a path: whose path is it?
-    if request.uri.scheme().is_none() && request.raw_path().first() != Some(&b'/') {
+    if !is_path_or_url(request.raw_path()) {
         return Err(refused(RequestError::Path(PathError::NotAbsolute)));
     }
     if !request.raw_path_is_utf8() {
@@ -135,6 +134,16 @@ impl Accepted<'_> {
             Some(self.path.as_ref().to_owned())
         }
     }
+}
+
+/// Origin form or absolute form (RFC 9112 section 3.2). Of any other target, `GET menu` for instance, Pingora shows the
+/// path as `/`, which nobody asked for.
+fn is_path_or_url(target: &[u8]) -> bool {
+    let begins_with = |scheme: &[u8]| {
+        let head = target.get(..scheme.len());
+        head.is_some_and(|head| head.eq_ignore_ascii_case(scheme))
+    };
+    target.first() == Some(&b'/') || begins_with(b"http://") || begins_with(b"https://")
 }
 
 fn fields_fit(headers: &HeaderMap, http: &HttpSettings) -> bool {

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use caller::{Connection, Request, Response, get, post, request};
 pub(crate) use gateway::Gateway;
-pub(crate) use issuer::{Issuer, Token};
+pub(crate) use issuer::{Issuer, Token, now};
 pub(crate) use metrics::Metrics;
 pub(crate) use upstream::{Answer, Received, Upstream, closed_port, respond};
 

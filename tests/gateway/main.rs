@@ -12,7 +12,10 @@
     reason = "a test that cannot go on says so and ends"
 )]
 
+mod decisions;
 mod harness;
+mod headers;
 mod keep_alive;
+mod metrics;
 mod start;
 mod world;

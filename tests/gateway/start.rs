@@ -4,20 +4,20 @@
 
 use tollgate::token::Algorithm;
 
-use crate::harness::{Connection, Gateway, Issuer, Upstream, get, post};
+use crate::harness::{Answer, Connection, Gateway, Issuer, Upstream, get, post, respond, wait_until};
 
-fn config(upstream: &Upstream) -> String {
+fn config(upstream: &Upstream, keys: &str) -> String {
     format!(
         r#"
         [[issuer]]
         name = "https://acme.example/"
         algorithms = ["ES256"]
         audiences = ["https://api.example.com"]
-        jwks.file = "acme.json"
+        {keys}
 
         [[upstream]]
         name = "sample"
-        peers = ["{}"]
+        peers = ["{upstream}"]
 
         [[api]]
         name = "orders"
@@ -38,7 +38,7 @@ fn config(upstream: &Upstream) -> String {
         api = "orders"
         plan = "gold"
         "#,
-        upstream.address()
+        upstream = upstream.address()
     )
 }
 
@@ -46,7 +46,10 @@ fn config(upstream: &Upstream) -> String {
 fn a_subscriber_is_served_from_start_to_sigterm_and_every_request_is_logged() {
     let acme = Issuer::new("https://acme.example/", "k1", Algorithm::Es256);
     let upstream = Upstream::start();
-    let mut gateway = Gateway::start_with(&config(&upstream), &[("acme.json", &acme.jwks())]);
+    let mut gateway = Gateway::start_with(
+        &config(&upstream, "jwks.file = \"acme.json\""),
+        &[("acme.json", &acme.jwks())],
+    );
     assert_eq!(gateway.status_page("/live").status, 200);
     assert_eq!(gateway.status_page("/ready").status, 200);
     let token = acme.token().text();
@@ -80,4 +83,29 @@ fn a_subscriber_is_served_from_start_to_sigterm_and_every_request_is_logged() {
     gateway.signal("TERM");
     assert!(gateway.wait_for_exit().success());
     assert_eq!(gateway.access_lines().len(), 5);
+}
+
+#[test]
+fn keys_are_fetched_before_the_first_request_and_a_new_configuration_needs_no_restart() {
+    let acme = Issuer::new("https://acme.example/", "k1", Algorithm::Es256);
+    let jwks = acme.jwks();
+    let keys = Upstream::answering(move |_| Answer::Bytes(respond(200, &[], &jwks)));
+    let upstream = Upstream::start();
+    let first = config(
+        &upstream,
+        &format!("jwks.url = \"http://{}/keys\"", keys.address()),
+    );
+    let gateway = Gateway::start(&first);
+    assert_eq!(keys.take_one().target, "/keys");
+    let token = acme.token().text();
+    let status = |path: &str| get(path).bearer(&token).send(gateway.address()).status;
+    assert_eq!(status("/orders/1"), 200);
+    assert_eq!(status("/invoices/1"), 404);
+
+    gateway.write_config(&first.replace("/orders", "/invoices"));
+    wait_until("the new path", || {
+        Some(()).filter(|()| status("/invoices/1") == 200)
+    });
+    assert_eq!(status("/orders/1"), 404);
+    assert!(keys.take().is_empty(), "keys that are here are not fetched again");
 }

@@ -118,6 +118,24 @@ impl Request {
         self.header("Transfer-Encoding", "chunked")
     }
 
+    /// The target.
+    pub(crate) fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// Words of `Authorization` fields that are long enough to be secret.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        let named = |name: &str| name.eq_ignore_ascii_case("authorization");
+        let values = self.fields.iter().filter(|(name, _)| named(name));
+        values
+            .flat_map(|(_, value)| {
+                let text = String::from_utf8_lossy(value).into_owned();
+                text.split(' ').map(ToOwned::to_owned).collect::<Vec<_>>()
+            })
+            .filter(|word| word.len() >= 20)
+            .collect()
+    }
+
     /// What goes over the wire.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut bytes = format!("{} {} {}\r\n", self.method, self.target, self.version).into_bytes();

@@ -155,7 +155,7 @@ impl<'i> Token<'i> {
 }
 
 /// Seconds of unix time.
-pub(super) fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     #[expect(
         clippy::disallowed_methods,
         reason = "an issuer is another machine and has a clock of its own"

@@ -42,11 +42,11 @@ impl Metrics {
         named.filter(has).map(|sample| sample.value).sum()
     }
 
-    /// Every value of every label, sorted, each once; the bounds of histogram buckets left out.
-    pub(crate) fn label_values(&self) -> Vec<String> {
+    /// Every value of a label, sorted, each once.
+    pub(crate) fn label_values(&self, label: &str) -> Vec<String> {
         let labels = self.samples.iter().flat_map(|sample| &sample.labels);
         let mut values: Vec<String> = labels
-            .filter(|(label, _)| label != "le")
+            .filter(|(own, _)| own == label)
             .map(|(_, value)| value.clone())
             .collect();
         values.sort();
