@@ -162,6 +162,16 @@ subscription_validation = false
 [[api]]
 name = "public"
 context_path = "/public"
+upstream = "sample"
+
+[[api.plan]]
+name = "open"
+security = "keyless"
+
+# The same, for upstreams that are expected to be silent.
+[[api]]
+name = "impatient"
+context_path = "/impatient"
 upstream = "impatient"
 
 [[api.plan]]

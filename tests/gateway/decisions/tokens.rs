@@ -464,7 +464,7 @@ fn times(world: &World) -> Vec<Row> {
         |what, name: &str, value: Value| refused(what, &token().claim(name, value), "time_malformed", CLAIMS);
     let strict = || world.strict.token().header("typ", "at+jwt").claim("jti", "1");
     vec![
-        served("within the leeway behind exp", &token().claim("exp", now - 15)),
+        served("within the leeway behind exp", &token().claim("exp", now - 2)),
         refused(
             "beyond the leeway behind exp",
             &token().claim("exp", now - 31),

@@ -15,7 +15,7 @@ pub(super) fn rows() -> Vec<Row> {
         row("half an answer", get("/public/cut"), error),
         row(
             "silence",
-            get("/public/silent"),
+            get("/impatient/silent"),
             "504 upstream_timeout upstream_timeout",
         ),
         row(
