@@ -319,8 +319,12 @@ fn agree(
                     subscription,
                 });
             }
+            // The first refusal answers, unless it only says that there is nothing.
             Err(error) => match refusal {
-                Some((SubscriptionError::NotFound, _)) | None => refusal = Some((error, plan)),
+                None => refusal = Some((error, plan)),
+                Some((SubscriptionError::NotFound, _)) if error != SubscriptionError::NotFound => {
+                    refusal = Some((error, plan));
+                }
                 Some(_) => {}
             },
         }

@@ -26,6 +26,8 @@ use crate::token::{Jwks, JwksError, parse_jwks};
 
 /// How often an issuer without usable keys is asked: its callers are served again within a second of its return.
 const RETRY_WITHOUT_KEYS: Duration = Duration::from_millis(800);
+/// How often an operator is told of the same failure.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(60);
 /// Requests that wait for one issuer's keys; more are refused at once. Each holds a connection and little else.
 const WAITING_MAX: usize = 1024;
 
@@ -76,6 +78,13 @@ struct Fetching {
     telemetry: Arc<Telemetry>,
     desk: Arc<Desk>,
     chance: RandomState,
+}
+
+/// An issuer that is down fails every second; the operator is told when it begins, when the cause changes, and each
+/// minute.
+#[derive(Default)]
+struct Complaints {
+    last: Option<(&'static str, Instant)>,
 }
 
 /// Why keys were not refreshed: a word for the metric and a sentence for the operator.
@@ -251,14 +260,35 @@ impl Drop for Keeper {
     }
 }
 
+// === impl Complaints ===
+
+impl Complaints {
+    /// Whether the operator is to be told of this failure.
+    fn is_due(&mut self, cause: &'static str) -> bool {
+        let told = self
+            .last
+            .is_some_and(|(last, when)| last == cause && when.elapsed() < COMPLAINT_INTERVAL);
+        if !told {
+            self.last = Some((cause, Instant::now()));
+        }
+        !told
+    }
+
+    /// It works again.
+    fn end(&mut self) {
+        self.last = None;
+    }
+}
+
 // === impl Fetching ===
 
 impl Fetching {
     async fn run(self) {
         let mut ended: u64 = 0;
+        let mut complaints = Complaints::default();
         loop {
             let began = Instant::now();
-            let next = self.refresh().await;
+            let next = self.refresh(&mut complaints).await;
             ended = ended.wrapping_add(1);
             let due = began + self.jittered(next, ended);
             // Prompts before the cooldown is over wait for its end; they are one prompt together.
@@ -279,11 +309,12 @@ impl Fetching {
     }
 
     /// Fetches once; returns when to do so again unprompted.
-    async fn refresh(&self) -> Duration {
+    async fn refresh(&self, complaints: &mut Complaints) -> Duration {
         let name = &self.issuer.name;
         let counter = |result: &str| self.telemetry.jwks_refreshes.child(&[name.as_str(), result]);
         match self.fetch().await {
             Ok((jwks, max_age)) => {
+                complaints.end();
                 let changed = self.changed(&jwks);
                 for skipped in jwks.skipped.iter().filter(|_| changed) {
                     let kid = skipped.kid.as_deref().unwrap_or("");
@@ -300,14 +331,16 @@ impl Fetching {
             Err(Failure { cause, detail }) => {
                 counter(cause).inc();
                 let usable = self.issuer.keys(Clock.now()).is_some();
-                tracing::warn!(
-                    event = "keys_not_refreshed",
-                    issuer = %name,
-                    cause,
-                    detail,
-                    last_good_kept = usable,
-                    "issuer's keys could not be refreshed"
-                );
+                if complaints.is_due(cause) {
+                    tracing::warn!(
+                        event = "keys_not_refreshed",
+                        issuer = %name,
+                        cause,
+                        detail,
+                        last_good_kept = usable,
+                        "issuer's keys could not be refreshed"
+                    );
+                }
                 if usable {
                     self.schedule.cooldown.min(self.schedule.refresh_interval)
                 } else {

@@ -14,14 +14,19 @@ use crate::api::canonical_header;
 use crate::config::{self, DuplicateSlashes, Located, Mistake, Mistakes};
 use crate::route::PathPolicy;
 
-/// Fields that the gateway sets towards upstreams whatever the configuration says.
-const OWN_HEADERS: [&str; 6] = [
+/// Fields that no caller's request takes upstream, in whatever spelling: those that the gateway sets itself or that
+/// speak of the connection to it, and those that would have the upstream do another method than the one that was
+/// authorised.
+const OWN_HEADERS: [&str; 9] = [
     "x-forwarded-for",
     "x-forwarded-proto",
     "x-forwarded-host",
     "x-forwarded-port",
     "x-real-ip",
     "forwarded",
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
 ];
 
 /// How HTTP is spoken.

@@ -16,6 +16,9 @@ const OWN: [(&str, Option<&str>); 7] = [
     ("X-Forwarded-Host", Some("gateway.test")),
     ("X-Forwarded-Port", None),
     ("X-Real-IP", None),
+    ("X-HTTP-Method-Override", None),
+    ("X-HTTP-Method", None),
+    ("X-Method-Override", None),
     ("Forwarded", None),
     ("X-Request-Id", Some("an id of the gateway's own")),
 ];
