@@ -12,7 +12,10 @@
     reason = "a test that cannot go on says so and ends"
 )]
 
+mod commands;
 mod harness;
 mod keep_alive;
+mod keys;
+mod reload;
 mod start;
 mod world;
