@@ -32,7 +32,7 @@ use self::context::{Context, Outcome, Watch};
 use crate::access::{Cause, Code, DataPlane, Denial, RequestError, Verdict, evaluate};
 use crate::id::IssuerName;
 use crate::subscription::Index;
-use crate::time::Clock;
+use crate::time::{Clock, UnixTime};
 use crate::token::Cache;
 
 /// How long a request body that nobody wants may keep its connection: then it is closed.
@@ -79,8 +79,8 @@ impl Gateway {
         }
     }
 
-    /// Looks at the request and decides. Nothing here waits.
-    fn decide(&self, session: &Session, context: &mut Context) {
+    /// Looks at the request and decides, at this time. Nothing here waits.
+    fn decide(&self, session: &Session, context: &mut Context, now: UnixTime) {
         let begun = Instant::now();
         let snapshot = Arc::clone(&context.live.snapshot);
         let client = context.client;
@@ -92,12 +92,7 @@ impl Gateway {
                 verdicts: &self.verdicts,
             };
             let mut watch = Watch::new(&context.live.meters);
-            let decided = evaluate(
-                &plane,
-                &accepted.view(session, client.address),
-                context.now,
-                &mut watch,
-            );
+            let decided = evaluate(&plane, &accepted.view(session, client.address), now, &mut watch);
             context.target = accepted.target(session);
             decided.map(|permit| (permit, accepted.body_bytes))
         });
@@ -114,7 +109,7 @@ impl Gateway {
         context.outcome = match outcome {
             Ok(permit) => {
                 if let Some(caller) = permit.caller() {
-                    caller.key.note_use(context.now);
+                    caller.key.note_use(now);
                 }
                 Outcome::Permitted(permit)
             }
@@ -151,12 +146,14 @@ impl ProxyHttp for Gateway {
     async fn request_filter(&self, session: &mut Session, context: &mut Context) -> Result<bool> {
         let http = &context.live.snapshot.http;
         (context.request_id, context.client) = self.request_ids.identify(session, http);
-        self.decide(session, context);
+        self.decide(session, context, context.now);
         if let Outcome::Denied(denial) = &context.outcome
             && let Some(issuer) = denial.unless_keys_come()
             && (self.key_miss)(issuer).await
         {
-            self.decide(session, context);
+            // It may have waited through a reload, after which what the former snapshot names is gone.
+            context.live = self.cell.live();
+            self.decide(session, context, Clock.now());
         }
         let Outcome::Denied(denial) = &context.outcome else {
             return Ok(false);

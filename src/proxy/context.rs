@@ -1,5 +1,5 @@
 //! What one request carries through Pingora's phases.
-//! It pins the snapshot of its beginning and owns the one outcome, so that the end records what was decided.
+//! It pins the snapshot by which it is decided and owns the one outcome, so that the end records what was decided.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::upstream::Tried;
 
 /// One request, from its header to its record.
 pub struct Context {
-    /// The snapshot that it sees, from beginning to end.
+    /// The snapshot that it sees, from its decision to the end.
     pub(super) live: Arc<Live>,
     /// When it arrived.
     pub(super) now: UnixTime,

@@ -110,22 +110,12 @@ impl Index {
     }
 
     /// Adds what is new and changes what changed; takes nothing away.
+    ///
+    /// A client id is bound last: who finds its application finds the application's subscriptions, too.
     pub fn admit(&self, declared: &Declared) {
         let applications = self.applications.pin();
         let clients = self.clients.pin();
         let subscriptions = self.subscriptions.pin();
-        for declared in &declared.applications {
-            let create = || Arc::new(Application::new(declared.id.clone(), declared.standing));
-            let application = applications.get_or_insert_with(declared.id.clone(), create);
-            application.change(declared.standing);
-            for (issuer, id) in &declared.clients {
-                let key = ClientKey {
-                    issuer: issuer.clone(),
-                    id: id.clone(),
-                };
-                clients.insert(key, Arc::clone(application));
-            }
-        }
         for declared in &declared.subscriptions {
             let key = SubscriptionKey {
                 application: declared.application.clone(),
@@ -141,6 +131,18 @@ impl Index {
             subscriptions
                 .get_or_insert_with(key, create)
                 .change(declared.terms);
+        }
+        for declared in &declared.applications {
+            let create = || Arc::new(Application::new(declared.id.clone(), declared.standing));
+            let application = applications.get_or_insert_with(declared.id.clone(), create);
+            application.change(declared.standing);
+            for (issuer, id) in &declared.clients {
+                let key = ClientKey {
+                    issuer: issuer.clone(),
+                    id: id.clone(),
+                };
+                clients.insert(key, Arc::clone(application));
+            }
         }
     }
 
@@ -337,5 +339,37 @@ mod tests {
         assert_eq!(find(&index, "acme", "client").as_deref(), Some("b"));
         index.retain(&owned_by("b"));
         assert_eq!(find(&index, "acme", "client").as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn a_client_id_that_moves_finds_its_new_owner_subscribed() {
+        let index = Index::default();
+        let owned_by = |id: &str| Declared {
+            applications: vec![application(id, &[(None, "client")])],
+            subscriptions: vec![subscription(id, Status::Accepted)],
+        };
+        let plan = PlanId::of("orders", "gold");
+        let rounds = 300;
+        index.admit(&owned_by("a-0"));
+        let over = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                    let owner = index.application("acme", "client").unwrap();
+                    assert!(index.subscription(&owner.id, &plan).is_some(), "{}", owner.id);
+                }
+            });
+            for round in 1..rounds {
+                // Many subscriptions, of which the one that counts comes last.
+                let mut next = owned_by(&format!("a-{round}"));
+                let own = next.subscriptions.remove(0);
+                next.subscriptions = (0..100)
+                    .map(|other| subscription(&format!("other-{other}"), Status::Accepted))
+                    .chain([own])
+                    .collect();
+                index.admit(&next);
+            }
+            over.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
     }
 }

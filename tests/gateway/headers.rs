@@ -10,7 +10,7 @@ use crate::world::World;
 const FORGED: &str = "6.6.6.6-forged";
 
 /// Fields that the gateway alone may set, whatever the API: with the value at an upstream, if it has a fixed one.
-const OWN: [(&str, Option<&str>); 7] = [
+const OWN: [(&str, Option<&str>); 10] = [
     ("X-Forwarded-For", Some("127.0.0.1")),
     ("X-Forwarded-Proto", Some("http")),
     ("X-Forwarded-Host", Some("gateway.test")),
@@ -71,7 +71,7 @@ fn a_caller_cannot_say_what_the_gateway_says() {
         .flat_map(|name| ["jwt", "keyless"].map(|plan| format!("{name} as a connection's own, {plan}")))
         .collect();
     assert_eq!(refused, nominated);
-    assert_eq!(served, 11 * 10 * 2 - nominated.len());
+    assert_eq!(served, 14 * 10 * 2 - nominated.len());
 }
 
 #[test]

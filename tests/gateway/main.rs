@@ -12,10 +12,13 @@
     reason = "a test that cannot go on says so and ends"
 )]
 
+mod commands;
 mod decisions;
 mod harness;
 mod headers;
 mod keep_alive;
+mod keys;
 mod metrics;
+mod reload;
 mod start;
 mod world;

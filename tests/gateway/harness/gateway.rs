@@ -85,6 +85,11 @@ impl Gateway {
         self.metrics
     }
 
+    /// Where its configuration is.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// Replaces a file of the gateway's directory in one step, as an editor does.
     pub(crate) fn write(&self, name: &str, text: &str) {
         write(self.directory.path(), name, text);
