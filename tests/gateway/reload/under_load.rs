@@ -231,6 +231,14 @@ fn shown(version: usize) -> Option<String> {
 
 fn config(version: usize, upstream: SocketAddr) -> String {
     let odd = version % 2 == 1;
+    // In turns, the callers' client id moves to another application and their plan gets another name. Not both at once:
+    // the new owner has no agreement to the former plan, and would be refused until the new one is in place.
+    let gold = if (version / 2).is_multiple_of(2) {
+        "gold"
+    } else {
+        "golden"
+    };
+    let mobile = format!("mobile-{}", version.div_ceil(2) % 2);
     let issuer = |name: &str, algorithm: &str| {
         format!(
             r#"
@@ -264,7 +272,7 @@ fn config(version: usize, upstream: SocketAddr) -> String {
             claim_headers = {{ "X-Version" = "version" }}
             {}
             [[api.plan]]
-            name = "gold"
+            name = "{gold}"
             security = "jwt"
             issuers = ["https://globex.example/", "https://acme.example/"]
             [[api.route]]
@@ -309,7 +317,7 @@ fn config(version: usize, upstream: SocketAddr) -> String {
             [[subscription]]
             application = "{id}"
             api = "orders"
-            plan = "gold"
+            plan = "{gold}"
             "#
         )
     };
@@ -321,8 +329,7 @@ fn config(version: usize, upstream: SocketAddr) -> String {
         format!("[[upstream]]\nname = \"sample\"\npeers = [\"{upstream}\"]\n"),
         apis.concat(),
         application(&format!("app-{version}"), &format!("client-{version}")),
-        // The callers' client id belongs to another application each time.
-        application(&format!("mobile-{}", version % 2), "mobile-app"),
+        application(&mobile, "mobile-app"),
     ]
     .concat()
 }
