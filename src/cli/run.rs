@@ -50,7 +50,7 @@ pub(super) fn check(config: &Path) -> ExitCode {
                 say(&format!("warning: {warning}"));
             }
             say(&format!(
-                "{}: valid; {} APIs, {} plans on offer, {} issuers, {} applications, {} subscriptions",
+                "{}: valid (APIs: {}, plans on offer: {}, issuers: {}, applications: {}, subscriptions: {})",
                 config.display(),
                 snapshot.apis.len(),
                 snapshot.plans.len(),
