@@ -1,8 +1,8 @@
 //! The edge where requests arrive: Pingora's `ProxyHttp`, and nothing that decides.
 //!
-//! What happens here is translation. A session becomes a [`RequestView`], [`evaluate`] decides, a denial becomes an
-//! answer ([`answer`]), a permit becomes a request to an upstream ([`forward`]), and when all is done one record and one
-//! count of each metric are made ([`record`]), for permit and denial alike.
+//! What happens here is translation. A session becomes a [`RequestView`](crate::access::RequestView), [`evaluate`] decides,
+//! a denial becomes an answer (`answer`), a permit becomes a request to an upstream (`forward`), and when all is done one
+//! record and one count of each metric are made (`record`), for permit and denial alike.
 
 mod answer;
 mod context;
