@@ -29,7 +29,6 @@ pub use signals::{Hangups, catch_hangups};
 
 use crate::config::Mistakes;
 use crate::control::Publish;
-use crate::control::fetch::{FetchError, Fetcher};
 use crate::control::keys::Keeper;
 use crate::control::load::{Loaded, load};
 use crate::control::reload::{Reloader, note_applied};
@@ -65,9 +64,6 @@ pub enum StartError {
     /// The metrics contradict each other.
     #[error("{0}")]
     Telemetry(#[from] TelemetryError),
-    /// No TLS provider or no trusted roots: no key set could ever be fetched.
-    #[error("the client for key sets cannot be made: {0}")]
-    Fetcher(#[from] FetchError),
 }
 
 /// A gateway that has its configuration and its sockets and has served nobody yet.
@@ -212,13 +208,14 @@ impl App {
         let mut server = Server::new_with_opt_and_conf(None, conf);
         server.bootstrap();
 
-        let (keeper, desks) = Keeper::new(Fetcher::new()?, Arc::clone(&telemetry));
+        let (keeper, desks) = Keeper::new(Arc::clone(&telemetry));
         let reloader = Reloader {
             main,
             key_ring,
             index: Arc::clone(&index),
             cell: Arc::clone(&cell) as Arc<dyn Publish>,
             keeper,
+            running: snapshot.process.clone(),
             telemetry: Arc::clone(&telemetry),
         };
         let addresses: Vec<SocketAddr> = listeners
@@ -264,11 +261,11 @@ impl App {
             add(&mut server);
         }
 
-        let shutdown_signal = signals::Shutdown::new(readiness);
         let last = signals::Last::new(move || {
             flush.flush();
             at_exit();
         });
+        let shutdown_signal = signals::Shutdown::new(readiness, last.clone());
         signals::leave_when_drained(&server, telemetry, last.clone());
         server.run(RunArgs {
             shutdown_signal: Box::new(shutdown_signal),
@@ -342,10 +339,11 @@ fn watch_cells(telemetry: &Telemetry, cell: &Arc<Cell>, index: &Arc<Index>, verd
                 telemetry.jwks_keys.child(&[name]).set(0);
                 continue;
             };
+            let usable = issuer.keys(now).is_some();
             telemetry
                 .jwks_keys
                 .child(&[name])
-                .set(count(held.keys.keys().len()));
+                .set(if usable { count(held.keys.keys().len()) } else { 0 });
             if matches!(issuer.source, KeySource::Jwks(_)) {
                 let age = now.since(held.fetched_at).as_secs();
                 telemetry

@@ -57,7 +57,9 @@ pub fn extract(headers: &HeaderMap) -> Result<Credential<'_>, CredentialError> {
         None => return Err(CredentialError::Malformed),
         Some(b' ') => {}
         // `BearerXYZ` is another scheme.
-        Some(_) => return Ok(Credential::None),
+        Some(byte) if byte.is_ascii_graphic() => return Ok(Credential::None),
+        // A tab: somebody behind us might take it for a space.
+        Some(_) => return Err(CredentialError::Malformed),
     }
     let token = rest.trim_matches(' ');
     if token.is_empty() || token.bytes().any(|byte| byte.is_ascii_whitespace()) {
@@ -99,7 +101,7 @@ mod tests {
             (&["Bearer   abc"], Ok(Credential::Bearer("abc"))),
             (&["Basic abc"], Ok(Credential::None)),
             (&["BearerXYZ"], Ok(Credential::None)),
-            (&["Bearer\tabc"], Ok(Credential::None)),
+            (&["Bearer\tabc"], Err(Malformed)),
             (&["abc"], Ok(Credential::None)),
             (&[""], Ok(Credential::None)),
             (&["Bearer"], Err(Malformed)),

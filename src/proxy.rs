@@ -15,6 +15,7 @@ mod view;
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -38,6 +39,9 @@ use crate::token::Cache;
 /// How long a request body that nobody wants may keep its connection: then it is closed.
 const DRAIN_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 
+/// Interim answers (1xx) of an upstream to one request: a real one sends two at most.
+const INFORMATIONAL_MAX: u32 = 16;
+
 /// Asked when a token names a key that is not here: whether the issuer's keys have been fetched anew since. How long
 /// that may take, and how often it may happen, is the business of whoever answers.
 pub type KeyMiss = Box<dyn Fn(&IssuerName) -> Fetched + Send + Sync>;
@@ -56,6 +60,10 @@ pub struct Gateway {
     access_log: Option<AccessLog>,
     key_miss: KeyMiss,
     request_ids: view::RequestIds,
+    /// When the operator was last told of a failed request.
+    complained_seconds: AtomicI64,
+    /// Failed requests that the operator was not told of since.
+    unsaid: AtomicU64,
 }
 
 // === impl Gateway ===
@@ -76,6 +84,8 @@ impl Gateway {
             access_log,
             key_miss,
             request_ids: view::RequestIds::new(),
+            complained_seconds: AtomicI64::new(0),
+            unsaid: AtomicU64::new(0),
         }
     }
 
@@ -115,6 +125,24 @@ impl Gateway {
             }
             Err(denial) => Outcome::Denied(denial),
         };
+    }
+
+    /// Tells the operator that a request failed for our or the upstream's sake: at most once a second, with the number of
+    /// those that went unsaid. Each has its record in the access log and its counts.
+    fn complain(&self, error: &Error, code: Code, session: &Session, context: &Context) {
+        let now = context.now.seconds();
+        if self.complained_seconds.swap(now, Ordering::Relaxed) == now {
+            self.unsaid.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let unsaid = self.unsaid.swap(0, Ordering::Relaxed);
+        let upstream = match &context.outcome {
+            Outcome::Permitted(permit) => permit.route().upstream.name.as_str(),
+            Outcome::Undecided | Outcome::Denied(_) => "",
+        };
+        let request = self.request_summary(session, context);
+        let code = code.word();
+        tracing::error!(event = "request_failed", code, upstream, request, unsaid, %error, "a request failed");
     }
 }
 
@@ -163,7 +191,8 @@ impl ProxyHttp for Gateway {
             session.set_keepalive(None);
         }
         let page = answer::Page::of_denial(denial, context);
-        page.send(session).await?;
+        // A caller who has hung up is no failure of ours.
+        page.send(session).await.map_err(Error::into_down)?;
         Ok(true)
     }
 
@@ -229,11 +258,19 @@ impl ProxyHttp for Gateway {
     async fn upstream_response_filter(
         &self,
         _session: &mut Session,
-        _response: &mut ResponseHeader,
+        response: &mut ResponseHeader,
         context: &mut Context,
     ) -> Result<()> {
-        context.first_byte.get_or_insert_with(Instant::now);
-        Ok(())
+        if !response.status.is_informational() {
+            context.first_byte.get_or_insert_with(Instant::now);
+            return Ok(());
+        }
+        context.informational += 1;
+        if context.informational <= INFORMATIONAL_MAX {
+            return Ok(());
+        }
+        let storm = Error::explain(ErrorType::InvalidHTTPHeader, "the upstream sends 1xx without end");
+        Err(storm.into_up())
     }
 
     fn upstream_response_body_filter(
@@ -266,7 +303,14 @@ impl ProxyHttp for Gateway {
     ) -> FailToProxy {
         let code = failure::code(error);
         context.failure = code;
-        if let (Some(code), true) = (code, session.response_written().is_none()) {
+        if let Some(code) = code.filter(|code| code.status() >= 500) {
+            self.complain(error, code, session, context);
+        }
+        // 100 and 103 are no answer yet.
+        let unanswered = session
+            .response_written()
+            .is_none_or(|answer| answer.status.is_informational());
+        if let (Some(code), true) = (code, unanswered) {
             session.set_keepalive(None);
             let page = answer::Page::of_failure(code, context);
             // The caller may be gone; the log record says what happened either way.
@@ -282,12 +326,12 @@ impl ProxyHttp for Gateway {
         record::finish(session, context, self.access_log.as_ref());
     }
 
-    /// Callers who hang up or send garbage are counted, not logged as errors of ours.
-    fn suppress_error_log(&self, _session: &Session, context: &Context, _error: &Error) -> bool {
-        !matches!(context.failure, Some(code) if code.status() >= 500)
+    /// What there is to say is said by [`Gateway::complain`], not once for every request.
+    fn suppress_error_log(&self, _session: &Session, _context: &Context, _error: &Error) -> bool {
+        true
     }
 
-    /// Method, path and host; never the query, which may carry credentials.
+    /// Method, path and request id; never the query, which may carry credentials.
     fn request_summary(&self, session: &Session, context: &Context) -> String {
         let request = session.req_header();
         let path: String = request

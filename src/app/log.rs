@@ -37,6 +37,8 @@ pub(super) struct Flush {
 pub fn start_log(level: LevelFilter) {
     let ours = Targets::new()
         .with_target("tollgate", level)
+        // It logs a line for every connection that strangers begin and drop; the gateway says itself what failed.
+        .with_target("pingora_proxy", LevelFilter::OFF)
         .with_default(LevelFilter::WARN);
     let lines = tracing_subscriber::fmt::layer()
         .json()

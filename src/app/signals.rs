@@ -36,6 +36,7 @@ pub(super) struct Last {
 /// Waits for the signal that ends the process.
 pub(super) struct Shutdown {
     readiness: Arc<Readiness>,
+    last: Last,
 }
 
 /// Catches SIGHUP from now on.
@@ -114,8 +115,8 @@ impl Last {
 // === impl Shutdown ===
 
 impl Shutdown {
-    pub(super) const fn new(readiness: Arc<Readiness>) -> Self {
-        Self { readiness }
+    pub(super) const fn new(readiness: Arc<Readiness>, last: Last) -> Self {
+        Self { readiness, last }
     }
 }
 
@@ -136,6 +137,17 @@ impl ShutdownSignalWatch for Shutdown {
         };
         self.readiness.set(false);
         tracing::info!(event = "stopping", ?signal, "stopping");
+        let last = self.last.clone();
+        // Who signals again does not want to wait for the grace period.
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            tracing::warn!(event = "stopped", "signalled again; stopped at once");
+            last.act();
+            std::process::exit(0);
+        });
         signal
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn refused(error: &StartError) -> ExitCode {
     let code = match error {
         StartError::Configuration(_) => exit::BAD_CONFIGURATION,
         StartError::Bind(_) => exit::CANNOT_BIND,
-        StartError::Log(_) | StartError::Telemetry(_) | StartError::Fetcher(_) => exit::FAILED,
+        StartError::Log(_) | StartError::Telemetry(_) => exit::FAILED,
     };
     fail(code, &error.to_string())
 }

@@ -33,11 +33,15 @@ const WAITING_MAX: usize = 1024;
 
 /// Keeps the keys of all issuers of the present snapshot.
 pub struct Keeper {
-    fetcher: Fetcher,
+    fetcher: Client,
     telemetry: Arc<Telemetry>,
     tasks: HashMap<IssuerName, Task>,
     desks: Arc<Desks>,
 }
+
+/// What fetches; or why nothing can be fetched. A machine without trusted roots can still serve issuers whose keys are
+/// files.
+type Client = Result<Fetcher, Arc<str>>;
 
 /// Where requests ask for keys that are not here. Lock-free, as requests come through it.
 #[derive(Default)]
@@ -74,7 +78,7 @@ struct Task {
 struct Fetching {
     issuer: Arc<Issuer>,
     schedule: JwksSchedule,
-    fetcher: Fetcher,
+    fetcher: Client,
     telemetry: Arc<Telemetry>,
     desk: Arc<Desk>,
     chance: RandomState,
@@ -163,7 +167,8 @@ impl Drop for Waiting<'_> {
 
 impl Keeper {
     /// A keeper without issuers, and where requests ask it for keys.
-    pub fn new(fetcher: Fetcher, telemetry: Arc<Telemetry>) -> (Self, Arc<Desks>) {
+    pub fn new(telemetry: Arc<Telemetry>) -> (Self, Arc<Desks>) {
+        let fetcher = Fetcher::new().map_err(|error| error.to_string().into());
         let desks = Arc::new(Desks::default());
         (
             Self {
@@ -290,7 +295,8 @@ impl Fetching {
             let began = Instant::now();
             let next = self.refresh(&mut complaints).await;
             ended = ended.wrapping_add(1);
-            let due = began + self.jittered(next, ended);
+            // Well before the present keys grow stale, whatever was configured: a healthy issuer is never a stale one.
+            let due = began + self.jittered(next, ended).min(self.schedule.stale_after / 2);
             // Prompts before the cooldown is over wait for its end; they are one prompt together.
             let allowed = began + self.schedule.cooldown;
             self.desk.round.send_replace(Round {
@@ -351,7 +357,11 @@ impl Fetching {
     }
 
     async fn fetch(&self) -> Result<(Jwks, Option<Duration>), Failure> {
-        let fetched = self.fetcher.get(&self.schedule.url).await;
+        let fetcher = self.fetcher.as_ref().map_err(|error| Failure {
+            cause: "client",
+            detail: error.to_string(),
+        })?;
+        let fetched = fetcher.get(&self.schedule.url).await;
         let fetched = fetched.map_err(|error| Failure {
             cause: error.cause(),
             detail: error.to_string(),
@@ -368,15 +378,13 @@ impl Fetching {
         Ok((jwks, fetched.max_age))
     }
 
-    /// Whether other keys come than are held, judged by their ids.
+    /// Whether other keys come than are held.
     fn changed(&self, jwks: &Jwks) -> bool {
-        let kids = |keys: &[Arc<crate::token::Key>]| -> Vec<Option<String>> {
-            keys.iter().map(|key| key.kid().map(ToOwned::to_owned)).collect()
+        let Some(held) = self.issuer.ring.held() else {
+            return true;
         };
-        self.issuer
-            .ring
-            .held()
-            .is_none_or(|held| kids(held.keys.keys()) != kids(jwks.keys.keys()))
+        let (old, new) = (held.keys.keys(), jwks.keys.keys());
+        old.len() != new.len() || !old.iter().zip(new).all(|(old, new)| old.is_same(new))
     }
 
     /// The operator's interval; the issuer's `max-age` may shorten it, but never below the cooldown.

@@ -83,6 +83,10 @@ impl Files for Disk {
         let bound = u64::try_from(FILE_BYTES_MAX)
             .unwrap_or(u64::MAX)
             .saturating_add(1);
+        // Opening a pipe would wait for somebody to write into it.
+        if !std::fs::metadata(path)?.is_file() {
+            return Err(io::Error::other("not a regular file"));
+        }
         std::fs::File::open(path)?.take(bound).read_to_end(&mut bytes)?;
         Ok(bytes)
     }

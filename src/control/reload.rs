@@ -40,6 +40,8 @@ pub struct Reloader {
     pub index: Arc<Index>,
     /// Where snapshots go.
     pub cell: Arc<dyn Publish>,
+    /// What the process was started with: a change of it needs a restart.
+    pub running: ProcessSettings,
     /// Who fetches keys.
     pub keeper: Keeper,
     /// Where outcomes are counted.
@@ -95,7 +97,7 @@ impl Reloader {
 
     async fn apply(&mut self, snapshot: Snapshot, cause: &str) {
         let snapshot = Arc::new(snapshot);
-        warn_about_restart(&self.cell.snapshot().process, &snapshot.process);
+        warn_about_restart(&self.running, &snapshot.process);
         for warning in &snapshot.warnings {
             tracing::warn!(event = "configuration_warning", "{warning}");
         }

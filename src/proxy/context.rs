@@ -42,6 +42,8 @@ pub struct Context {
     pub(super) attempt: Option<Instant>,
     /// When its answer began.
     pub(super) first_byte: Option<Instant>,
+    /// How many interim answers (1xx) it sent.
+    pub(super) informational: u32,
     /// When its answer ended.
     pub(super) last_byte: Option<Instant>,
     /// Body bytes sent upstream in the present attempt.
@@ -88,6 +90,7 @@ impl Context {
             peer: None,
             attempt: None,
             first_byte: None,
+            informational: 0,
             last_byte: None,
             body_bytes: 0,
             failure: None,

@@ -55,9 +55,10 @@ impl AccessLog {
 
 /// Counts, measures and records a finished request.
 pub(super) fn finish(session: &Session, context: &Context, log: Option<&AccessLog>) {
-    let status = session
+    let answer = session
         .response_written()
-        .map_or(0, |response| response.status.as_u16());
+        .filter(|answer| !answer.status.is_informational());
+    let status = answer.map_or(0, |answer| answer.status.as_u16());
     let facts = Facts::of(context);
     let times = Times::of(context);
     let meters = &context.live.meters;

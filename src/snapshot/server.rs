@@ -15,19 +15,20 @@ use crate::config::{self, DuplicateSlashes, Located, Mistake, Mistakes};
 use crate::route::PathPolicy;
 
 /// Fields that no caller's request takes upstream, in whatever spelling: those that the gateway sets itself or that
-/// speak of the connection to it, and those that would have the upstream do another method than the one that was
-/// authorised.
-const OWN_HEADERS: [&str; 9] = [
-    "x-forwarded-for",
-    "x-forwarded-proto",
-    "x-forwarded-host",
-    "x-forwarded-port",
+/// speak of the connection to it, and those that would have the upstream do another method or path than the one
+/// that was authorised.
+const OWN_HEADERS: [&str; 8] = [
     "x-real-ip",
     "forwarded",
     "x-http-method-override",
     "x-http-method",
     "x-method-override",
+    "x-original-url",
+    "x-original-host",
+    "x-rewrite-url",
 ];
+/// Of these, too, whatever follows.
+const OWN_PREFIX: &str = "x-forwarded-";
 
 /// How HTTP is spoken.
 #[derive(Debug)]
@@ -94,13 +95,12 @@ impl HttpSettings {
     /// Whether a field of this name is the gateway's alone, in whatever spelling.
     pub fn owns(&self, name: &str) -> bool {
         // Header maps hold names in lower case; most have no character that needs folding.
-        if name
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-        {
-            self.own_headers.contains(name)
+        let folded = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let owns = |name: &str| name.starts_with(OWN_PREFIX) || self.own_headers.contains(name);
+        if name.bytes().all(folded) {
+            owns(name)
         } else {
-            self.own_headers.contains(&canonical_header(name))
+            owns(&canonical_header(name))
         }
     }
 
