@@ -38,7 +38,7 @@ pub struct Identity {
     pub subject: Option<Box<str>>,
     /// The client id, if the token has one.
     pub client_id: Option<Box<str>>,
-    scopes: Vec<Box<str>>,
+    scopes: Scopes,
     claims: Vec<Option<Value<'static>>>,
 }
 
@@ -86,8 +86,8 @@ impl ClaimMapping {
             Some(_) => return Err(IdentityError::ClientIdType),
         };
         let scopes = match self.scopes.iter().find_map(|path| local.find(path)) {
-            None => Vec::new(),
-            Some(value) => scopes(value)?,
+            None => Scopes::default(),
+            Some(value) => Scopes::read(value)?,
         };
         let claims = self
             .kept
@@ -109,7 +109,7 @@ impl ClaimMapping {
 impl Identity {
     /// Whether the caller has exactly this scope.
     pub fn has_scope(&self, scope: &str) -> bool {
-        self.scopes.iter().any(|own| **own == *scope)
+        self.scopes.has(scope)
     }
 
     /// The kept claim at this place of [`ClaimMapping::kept`].
@@ -156,39 +156,83 @@ impl<'m, 't> Local<'m, 't> {
     }
 }
 
-/// A space-separated string (RFC 6749 section 3.3) or an array of strings.
-fn scopes(value: &Value<'_>) -> Result<Vec<Box<str>>, IdentityError> {
-    match value {
-        Value::String(text) => Ok(text
-            .split(' ')
-            .filter(|scope| !scope.is_empty())
-            .map(Into::into)
-            .collect()),
-        Value::Array(members) => members
-            .iter()
-            .map(|member| member.as_str().map(Into::into).ok_or(IdentityError::ScopesType))
-            .collect(),
-        _ => Err(IdentityError::ScopesType),
+/// Scopes, side by side in one text: a token with thousands of them takes no more memory than itself.
+#[derive(Debug, Default)]
+struct Scopes {
+    text: String,
+    /// Where each scope ends in the text.
+    ends: Vec<u32>,
+}
+
+// === impl Scopes ===
+
+impl Scopes {
+    /// A space-separated string (RFC 6749 section 3.3) or an array of strings.
+    fn read(value: &Value<'_>) -> Result<Self, IdentityError> {
+        let mut scopes = Self::default();
+        match value {
+            Value::String(text) => text
+                .split(' ')
+                .filter(|scope| !scope.is_empty())
+                .for_each(|scope| scopes.push(scope)),
+            Value::Array(members) => {
+                for member in members {
+                    scopes.push(member.as_str().ok_or(IdentityError::ScopesType)?);
+                }
+            }
+            _ => return Err(IdentityError::ScopesType),
+        }
+        scopes.text.shrink_to_fit();
+        scopes.ends.shrink_to_fit();
+        Ok(scopes)
+    }
+
+    fn push(&mut self, scope: &str) {
+        self.text.push_str(scope);
+        // A token has 16 KiB.
+        self.ends.push(u32::try_from(self.text.len()).unwrap_or(u32::MAX));
+    }
+
+    fn has(&self, scope: &str) -> bool {
+        let mut start = 0;
+        self.ends.iter().any(|end| {
+            let end = usize::try_from(*end).unwrap_or(usize::MAX);
+            let own = self.text.get(start..end);
+            start = end;
+            own == Some(scope)
+        })
     }
 }
 
-/// The text of a claim as a header or a log line shows it: scalars as they are, the members of an array of scalars
-/// joined by `separator`, everything else as compact JSON. `null` shows nothing.
-pub fn claim_text<'v>(value: &'v Value<'_>, separator: &str) -> Option<Cow<'v, str>> {
+/// A claim as a header shows it.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ClaimText<'v> {
+    /// Scalars as they are, what is nested as compact JSON.
+    One(Cow<'v, str>),
+    /// The members of an array of scalars, `null` left out.
+    Many(Vec<Cow<'v, str>>),
+}
+
+/// The text of a claim; `null` has none.
+pub fn claim_text<'v>(value: &'v Value<'_>) -> Option<ClaimText<'v>> {
     match value {
-        Value::Null => None,
+        Value::Array(members) if members.iter().all(is_scalar) => {
+            Some(ClaimText::Many(members.iter().filter_map(scalar_text).collect()))
+        }
+        Value::Array(_) | Value::Object(_) => serde_json::to_string(value)
+            .ok()
+            .map(|json| ClaimText::One(json.into())),
+        scalar => scalar_text(scalar).map(ClaimText::One),
+    }
+}
+
+fn scalar_text<'v>(value: &'v Value<'_>) -> Option<Cow<'v, str>> {
+    match value {
         Value::Bool(true) => Some("true".into()),
         Value::Bool(false) => Some("false".into()),
         Value::Number(number) => Some(number.to_string().into()),
         Value::String(text) => Some(text.as_ref().into()),
-        Value::Array(members) if members.iter().all(is_scalar) => {
-            let texts: Vec<Cow<'_, str>> = members
-                .iter()
-                .filter_map(|member| claim_text(member, ""))
-                .collect();
-            Some(texts.join(separator).into())
-        }
-        Value::Array(_) | Value::Object(_) => serde_json::to_string(value).ok().map(Into::into),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }
 
@@ -258,7 +302,10 @@ mod tests {
             (r#"{}"#, "n", None),
         ] {
             let identity = identity(&mapping(&renames, &[kept]), claims).unwrap();
-            let text = identity.claim(0).and_then(|value| claim_text(value, "|"));
+            let text = identity.claim(0).and_then(claim_text).map(|text| match text {
+                ClaimText::One(text) => text.into_owned(),
+                ClaimText::Many(members) => members.join("|"),
+            });
             assert_eq!(text.as_deref(), expected, "{claims} {kept}");
         }
     }

@@ -5,11 +5,12 @@
 //! refused. And a name has one owner: [`canonical_header`] is the form in which servers that fold names (CGI, WSGI, PHP)
 //! see it, so a caller's `x_user` is recognised as an `X-User` and removed.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use http::{HeaderName, HeaderValue};
 
-use crate::identity::{Identity, claim_text};
+use crate::identity::{ClaimText, Identity, claim_text};
 
 /// A longer value is refused: upstreams commonly take 8 KiB of header fields in all.
 const VALUE_BYTES_MAX: usize = 4096;
@@ -66,52 +67,89 @@ impl ClaimHeaders {
     pub fn render(&self, identity: &Identity) -> Result<RenderedHeaders, HeaderError> {
         let mut rendered = Vec::with_capacity(self.fields.len());
         for field in &self.fields {
-            let Some(text) = identity
-                .claim(field.claim)
-                .and_then(|claim| claim_text(claim, &self.separator))
-            else {
+            let Some(text) = identity.claim(field.claim).and_then(claim_text) else {
                 continue;
             };
-            rendered.push((field.name.clone(), self.encoding.encode(&text)?));
+            let value = match text {
+                ClaimText::One(text) => HeaderValue::from_str(&self.encoding.encode(&text)?),
+                ClaimText::Many(members) => HeaderValue::from_str(&self.join(&members)?),
+            };
+            let value = value.map_err(|_| HeaderError::Unsendable)?;
+            rendered.push((field.name.clone(), value));
         }
         Ok(rendered)
+    }
+}
+
+impl ClaimHeaders {
+    /// The members, told apart by the separator: where one holds it, it is percent-encoded there, or the request is
+    /// refused. Otherwise a member `a,b` would be the members `a` and `b`.
+    fn join(&self, members: &[Cow<'_, str>]) -> Result<String, HeaderError> {
+        let separator: &str = &self.separator;
+        let mut joined = String::new();
+        for (place, member) in members.iter().enumerate() {
+            let mut encoded = self.encoding.encode(member)?.into_owned();
+            if !separator.is_empty() && encoded.contains(separator) {
+                if self.encoding == HeaderEncoding::Refuse {
+                    return Err(HeaderError::Unsendable);
+                }
+                encoded = encoded.replace(separator, &percent(separator));
+            }
+            if place > 0 {
+                joined.push_str(separator);
+            }
+            joined.push_str(&encoded);
+            if joined.len() > VALUE_BYTES_MAX {
+                return Err(HeaderError::TooLong);
+            }
+        }
+        Ok(joined)
     }
 }
 
 // === impl HeaderEncoding ===
 
 impl HeaderEncoding {
-    fn encode(self, text: &str) -> Result<HeaderValue, HeaderError> {
+    fn encode(self, text: &str) -> Result<Cow<'_, str>, HeaderError> {
         if text.len() > VALUE_BYTES_MAX {
             return Err(HeaderError::TooLong);
         }
         // White space at either end would be lost on the way (RFC 9110 section 5.5).
         let trimmed = text.trim_matches(' ').len() == text.len();
-        let plain = trimmed
-            && text
-                .bytes()
-                .all(|byte| matches!(byte, b' '..=b'~') && (byte != b'%' || self == Self::Refuse));
-        if plain {
-            return HeaderValue::from_str(text).map_err(|_| HeaderError::Unsendable);
+        let plain = |byte: u8| matches!(byte, b' '..=b'~') && (byte != b'%' || self == Self::Refuse);
+        if trimmed && text.bytes().all(plain) {
+            return Ok(text.into());
         }
         if self == Self::Refuse {
             return Err(HeaderError::Unsendable);
         }
         let mut encoded = String::with_capacity(text.len() + 16);
-        let last = text.len().saturating_sub(1);
-        for (place, byte) in text.bytes().enumerate() {
-            let inner_space = byte == b' ' && trimmed && place != 0 && place != last;
-            if inner_space || (matches!(byte, b'!'..=b'~') && byte != b'%') {
-                encoded.push(char::from(byte));
-            } else {
-                // Writing to a String does not fail.
-                let _ = write!(encoded, "%{byte:02X}");
-            }
+        for byte in text.bytes() {
+            let plain = plain(byte) && (byte != b' ' || trimmed);
+            push_byte(&mut encoded, byte, plain);
         }
         if encoded.len() > VALUE_BYTES_MAX {
-            return Err(HeaderError::TooLong);
+            Err(HeaderError::TooLong)
+        } else {
+            Ok(encoded.into())
         }
-        HeaderValue::from_str(&encoded).map_err(|_| HeaderError::Unsendable)
+    }
+}
+
+/// Every byte as `%XX`.
+fn percent(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        push_byte(&mut encoded, byte, false);
+        encoded
+    })
+}
+
+fn push_byte(encoded: &mut String, byte: u8, plain: bool) {
+    if plain {
+        encoded.push(char::from(byte));
+    } else {
+        // Writing to a String does not fail.
+        let _ = write!(encoded, "%{byte:02X}");
     }
 }
 
@@ -171,11 +209,36 @@ mod tests {
             (&wide, Percent, Err(HeaderError::TooLong)),
         ] {
             let value = encoding.encode(text);
-            let shown = value
-                .as_ref()
-                .map(|value| value.to_str().unwrap_or("?"))
-                .map_err(|error| *error);
+            let shown = value.as_deref().map_err(|error| *error);
             assert_eq!(shown, expected, "{text:?} {encoding:?}");
+        }
+    }
+
+    #[test]
+    fn no_member_passes_for_two() {
+        use HeaderEncoding::{Percent, Refuse};
+        for (separator, members, encoding, expected) in [
+            (",", &["cook", "waiter"][..], Percent, Ok("cook,waiter")),
+            (",", &["cook,admin"], Percent, Ok("cook%2Cadmin")),
+            (",", &["cook,admin"], Refuse, Err(HeaderError::Unsendable)),
+            (", ", &["a, b", "c"], Percent, Ok("a%2C%20b, c")),
+            (" ", &["a b", "c"], Percent, Ok("a%20b c")),
+            ("|", &["100%", "|"], Percent, Ok("100%25|%7C")),
+            ("", &["a", "b"], Percent, Ok("ab")),
+            (",", &[], Percent, Ok("")),
+            (",", &["a\nb", "c"], Percent, Ok("a%0Ab,c")),
+        ] {
+            let headers = ClaimHeaders {
+                fields: Vec::new(),
+                separator: separator.into(),
+                encoding,
+            };
+            let members: Vec<Cow<'_, str>> = members.iter().map(|member| (*member).into()).collect();
+            assert_eq!(
+                headers.join(&members).as_deref().map_err(|error| *error),
+                expected,
+                "{separator} {members:?}"
+            );
         }
     }
 

@@ -32,6 +32,9 @@ const KID: &str = "demo-1";
 /// Long enough to play with, short enough to be worthless tomorrow.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(8 * 3600);
 
+/// Names that are tried for the demo's directory.
+const DIRECTORIES_MAX: u32 = 100;
+
 /// Quick start.
 #[derive(Debug, Args)]
 pub(super) struct Demo {
@@ -182,9 +185,16 @@ impl ServeHttp for SampleUpstream {
 impl Scratch {
     fn new() -> std::io::Result<Self> {
         use std::os::unix::fs::DirBuilderExt as _;
-        let path = std::env::temp_dir().join(format!("tollgate-demo-{}", std::process::id()));
-        std::fs::DirBuilder::new().mode(0o700).create(&path)?;
-        Ok(Self(path))
+        // In a container every process may have the same id, and a killed demo leaves its directory.
+        for number in 0..DIRECTORIES_MAX {
+            let path = std::env::temp_dir().join(format!("tollgate-demo-{}-{number}", std::process::id()));
+            match std::fs::DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => return Ok(Self(path)),
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(std::io::ErrorKind::AlreadyExists.into())
     }
 }
 

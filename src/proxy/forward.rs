@@ -45,6 +45,12 @@ pub(super) fn request(session: &Session, request: &mut RequestHeader, context: &
     for (name, value) in permit.headers() {
         request.insert_header(name.clone(), value.clone())?;
     }
+    if !request.headers.contains_key(HOST)
+        && let Some((_, address)) = context.peer
+    {
+        // HTTP/1.0 may leave it out; the request goes on as HTTP/1.1, which may not (RFC 9112 section 3.2).
+        request.insert_header(HOST, address.to_string())?;
+    }
     forwarded(session, request, context.client)?;
     request.insert_header(http.request_id_header.clone(), &context.request_id)?;
     target(request, permit, context)

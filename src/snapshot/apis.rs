@@ -168,7 +168,7 @@ pub(super) fn drafts(
         let upstream = find_upstream(&upstream, upstreams, mistakes);
         let claim_headers = ClaimHeaders {
             fields: compile_claim_headers(claim_headers, http, kept, mistakes),
-            separator: claim_header_separator.map_or_else(|| ",".into(), |separator| separator.value.into()),
+            separator: compile_separator(claim_header_separator, mistakes),
             encoding: match claim_header_encoding {
                 config::HeaderEncoding::Percent => HeaderEncoding::Percent,
                 config::HeaderEncoding::Refuse => HeaderEncoding::Refuse,
@@ -563,6 +563,18 @@ fn compile_claim_headers(
         }
     }
     fields
+}
+
+/// What stands between the members of an array; a header field must be able to carry it.
+fn compile_separator(written: Option<Located<String>>, mistakes: &mut Mistakes) -> Box<str> {
+    let Some(separator) = written else {
+        return ",".into();
+    };
+    if !separator.value.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        let message = "the separator may hold only visible ASCII and spaces";
+        mistakes.push(Mistake::new(separator.place, message));
+    }
+    separator.value.into()
 }
 
 /// A header name that the gateway may set.

@@ -11,6 +11,9 @@ use crate::time::UnixTime;
 /// Beyond 2^53 a double no longer tells one second from the next; no calendar goes there either.
 const SECONDS_MAX: f64 = 9_007_199_254_740_992.0;
 
+/// More audiences are refused: a token for everybody is for nobody.
+const AUDIENCES_MAX: usize = 64;
+
 /// A token's `aud` (RFC 7519 section 4.1.3).
 #[derive(Debug, Clone, Copy)]
 pub enum Audience<'a> {
@@ -83,7 +86,9 @@ pub(super) fn audience<'a>(claims: &'a Object<'_>) -> Result<Audience<'a>, Token
     match claims.get("aud") {
         None => Ok(Audience::Absent),
         Some(Value::String(one)) => Ok(Audience::One(one)),
-        Some(Value::Array(many)) if many.iter().all(|member| member.as_str().is_some()) => {
+        Some(Value::Array(many))
+            if many.len() <= AUDIENCES_MAX && many.iter().all(|member| member.as_str().is_some()) =>
+        {
             Ok(Audience::Many(many))
         }
         Some(_) => Err(TokenError::AudienceMalformed),

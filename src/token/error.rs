@@ -56,7 +56,7 @@ pub enum TokenError {
     ClaimMissing,
     /// `aud` is absent.
     AudienceMissing,
-    /// `aud` is neither a string nor an array of strings.
+    /// `aud` is neither a string nor an array of at most 64 strings.
     AudienceMalformed,
     /// No audience in common.
     AudienceMismatch,

@@ -379,6 +379,8 @@ fn audiences() {
         (json!([]), Err(TokenError::AudienceMismatch)),
         (json!([AUDIENCE, 1]), Err(TokenError::AudienceMalformed)),
         (json!([[AUDIENCE]]), Err(TokenError::AudienceMalformed)),
+        (json!(vec![AUDIENCE; 64]), Ok(())),
+        (json!(vec![AUDIENCE; 65]), Err(TokenError::AudienceMalformed)),
         (json!({ "aud": AUDIENCE }), Err(TokenError::AudienceMalformed)),
         (json!(null), Err(TokenError::AudienceMalformed)),
         (json!(1), Err(TokenError::AudienceMalformed)),

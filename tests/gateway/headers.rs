@@ -10,7 +10,7 @@ use crate::world::World;
 const FORGED: &str = "6.6.6.6-forged";
 
 /// Fields that the gateway alone may set, whatever the API: with the value at an upstream, if it has a fixed one.
-const OWN: [(&str, Option<&str>); 10] = [
+const OWN: [(&str, Option<&str>); 14] = [
     ("X-Forwarded-For", Some("127.0.0.1")),
     ("X-Forwarded-Proto", Some("http")),
     ("X-Forwarded-Host", Some("gateway.test")),
@@ -19,6 +19,10 @@ const OWN: [(&str, Option<&str>); 10] = [
     ("X-HTTP-Method-Override", None),
     ("X-HTTP-Method", None),
     ("X-Method-Override", None),
+    ("X-Forwarded-Prefix", None),
+    ("X-Original-URL", None),
+    ("X-Original-Host", None),
+    ("X-Rewrite-URL", None),
     ("Forwarded", None),
     ("X-Request-Id", Some("an id of the gateway's own")),
 ];
@@ -71,7 +75,7 @@ fn a_caller_cannot_say_what_the_gateway_says() {
         .flat_map(|name| ["jwt", "keyless"].map(|plan| format!("{name} as a connection's own, {plan}")))
         .collect();
     assert_eq!(refused, nominated);
-    assert_eq!(served, 14 * 10 * 2 - nominated.len());
+    assert_eq!(served, 18 * 10 * 2 - nominated.len());
 }
 
 #[test]

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::{HOUR, SECOND};
+use crate::config::place::Located;
 use crate::config::schema::{AccessLog, DuplicateSlashes, Listener, Metrics, PathParameters, Server};
 use crate::config::table::{Key, Shape};
 use crate::config::value::Value;
@@ -124,9 +125,19 @@ pub(super) fn metrics(value: Value<'_>) -> Option<Metrics> {
     Some(Metrics { address: address? })
 }
 
+/// A file, relative to the file that names it, or `-`.
+fn log_path(value: Value<'_>) -> Option<Located<String>> {
+    let text = value.text()?;
+    if text.value == "-" {
+        return Some(text);
+    }
+    let file = value.file()?;
+    Some(file.map(|path| path.to_string_lossy().into_owned()))
+}
+
 pub(super) fn access_log(value: Value<'_>) -> Option<AccessLog> {
     let table = value.table(&ACCESS_LOG)?;
-    let path = table.required("path", Value::text);
+    let path = table.required("path", log_path);
     let claims = table.optional("claims", Value::texts).unwrap_or_default();
     Some(AccessLog { path: path?, claims })
 }
