@@ -129,7 +129,7 @@ const fn of_token(error: TokenError) -> &'static str {
         TokenError::LifetimeTooLong => "`exp` - `iat` is more than the issuer's `max_lifetime`.",
         TokenError::ClaimMissing => "One of the issuer's `required_claims` is absent.",
         TokenError::AudienceMissing => "`aud` is absent.",
-        TokenError::AudienceMalformed => "`aud` is neither a string nor a list of strings.",
+        TokenError::AudienceMalformed => "`aud` is neither a string nor a list of at most 64 strings.",
         TokenError::AudienceMismatch => "`aud` has none of the `audiences` that the plans accept.",
         TokenError::ProofMissing => "`cnf` binds the token to a proof, and none was given.",
     }

@@ -175,10 +175,10 @@ pub const UPSTREAM_DURATION: Named<Histogram, 1> = Named::histogram(
     ]),
 );
 
-/// Zero means that there is nobody to send this upstream's requests to.
+/// Nothing checks the health of peers in this version, so it is the number of those configured.
 pub const UPSTREAM_PEERS_HEALTHY: Named<Gauge, 1> = Named::gauge(
     "tollgate_upstream_peers_healthy",
-    "Peers of the upstream that are fit to be chosen.",
+    "Peers of the upstream that requests are sent to; without health checks, all of them.",
     ["upstream"],
 );
 

@@ -21,4 +21,5 @@ mod keys;
 mod metrics;
 mod reload;
 mod start;
+mod upstreams;
 mod world;
