@@ -326,7 +326,7 @@ impl ProxyHttp for Gateway {
         record::finish(session, context, self.access_log.as_ref());
     }
 
-    /// What there is to say is said by [`Gateway::complain`], not once for every request.
+    /// What there is to say is said by `Gateway::complain`, not once for every request.
     fn suppress_error_log(&self, _session: &Session, _context: &Context, _error: &Error) -> bool {
         true
     }
