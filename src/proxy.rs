@@ -36,8 +36,10 @@ use crate::subscription::Index;
 use crate::time::{Clock, UnixTime};
 use crate::token::Cache;
 
-/// How long a request body that nobody wants may keep its connection: then it is closed.
-const DRAIN_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+/// How long a request body that nobody wants may hold up the refusal of its request.
+const DRAIN_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(1);
+/// A larger one is not taken: the connection is closed on it.
+const DRAIN_BYTES_MAX: u64 = 64 * 1024;
 
 /// Interim answers (1xx) of an upstream to one request: a real one sends two at most.
 const INFORMATIONAL_MAX: u32 = 16;
@@ -188,6 +190,11 @@ impl ProxyHttp for Gateway {
         };
         if let Cause::Request(_) = denial.cause {
             // Whoever sends bad HTTP may mean something else with the bytes that follow.
+            session.set_keepalive(None);
+        } else if view::declared_body(session).is_some_and(|bytes| (1..=DRAIN_BYTES_MAX).contains(&bytes)) {
+            // Closed on unread bytes, a connection is reset, and the reset may overtake the refusal. So the body is
+            // taken, if it comes soon, and the connection is closed after the answer.
+            let _ = tokio::time::timeout(DRAIN_TIMEOUT, session.drain_request_body()).await;
             session.set_keepalive(None);
         }
         let page = answer::Page::of_denial(denial, context);

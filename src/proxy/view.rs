@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Version};
 use pingora::proxy::Session;
 
@@ -107,6 +107,15 @@ fn body_bytes(headers: &HeaderMap) -> Result<Option<u64>, RequestError> {
     }
     // Digits only, so all that can fail is a number beyond 2^64: too large for any bound.
     Ok(Some(text.parse().unwrap_or(u64::MAX)))
+}
+
+/// The length of the body that the caller will send unasked: none where it waits to be told to go on.
+pub(super) fn declared_body(session: &Session) -> Option<u64> {
+    let headers = &session.req_header().headers;
+    if headers.contains_key(EXPECT) {
+        return None;
+    }
+    body_bytes(headers).ok().flatten()
 }
 
 // === impl Accepted ===

@@ -5,6 +5,11 @@
 //! end of a request is in doubt, or its body is still to come, the bytes that follow are never read as a request of
 //! their own (request smuggling, CVE-2025-4366 and kin).
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
+
 use crate::harness::{Connection, Request, Response, get, post, request};
 use crate::world::World;
 
@@ -235,5 +240,30 @@ fn short(answer: &Response) -> String {
         answer.status.to_string()
     } else {
         format!("{} {}", answer.status, answer.code())
+    }
+}
+
+#[test]
+fn a_refusal_is_read_although_the_body_comes_late() {
+    let world = World::start();
+    let piece = "x".repeat(20_000);
+    let head = "POST /orders/ HTTP/1.1\r\nHost: gateway.test\r\nContent-Length: 60000\r\n\r\n";
+    for _ in 0..5 {
+        let mut stream = TcpStream::connect(world.gateway.address()).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        // This caller takes a moment for each piece, and looks for an answer when all are sent. A gateway that answers
+        // and closes before has its connection reset by the second piece.
+        for _ in 0..3 {
+            thread::sleep(Duration::from_millis(20));
+            stream.write_all(piece.as_bytes()).expect("the connection stands");
+        }
+        let mut answer = String::new();
+        stream
+            .read_to_string(&mut answer)
+            .expect("an answer and no reset");
+        assert!(
+            answer.starts_with("HTTP/1.1 401 ") && answer.contains("missing_credentials"),
+            "{answer}"
+        );
     }
 }
