@@ -33,7 +33,7 @@ use crate::subscription::{Application, Index, Subscription, SubscriptionError};
 use crate::time::UnixTime;
 use crate::token::{Audience, Cache, Key, Scratch, TokenDigest, TokenError, UnverifiedToken};
 
-/// A longer token is verified every time: real ones have 1 to 2 KiB, and what is kept of a token is about as large.
+/// A longer token is verified every time: what is kept of a token grows with it, and real ones have 1 to 2 KiB.
 const REMEMBERED_BYTES_MAX: usize = 4096;
 
 /// What a decision reads: one snapshot from beginning to end, and the living index. Keys hang on the snapshot's
