@@ -57,8 +57,8 @@ pub fn extract(headers: &HeaderMap) -> Result<Credential<'_>, CredentialError> {
         None => return Err(CredentialError::Malformed),
         Some(b' ') => {}
         // `BearerXYZ` is another scheme.
-        Some(byte) if byte.is_ascii_graphic() => return Ok(Credential::None),
-        // A tab: somebody behind us might take it for a space.
+        Some(byte) if is_token_byte(byte) => return Ok(Credential::None),
+        // A tab, a comma: no scheme goes on like that, but somebody behind us might take it for a space.
         Some(_) => return Err(CredentialError::Malformed),
     }
     let token = rest.trim_matches(' ');
@@ -66,6 +66,12 @@ pub fn extract(headers: &HeaderMap) -> Result<Credential<'_>, CredentialError> {
         return Err(CredentialError::Malformed);
     }
     Ok(Credential::Bearer(token))
+}
+
+/// A `tchar`, of which schemes are made (RFC 9110 sections 5.6.2 and 11.1).
+const fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }
 
 // === impl CredentialError ===
@@ -102,6 +108,9 @@ mod tests {
             (&["Basic abc"], Ok(Credential::None)),
             (&["BearerXYZ"], Ok(Credential::None)),
             (&["Bearer\tabc"], Err(Malformed)),
+            (&["Bearer,abc"], Err(Malformed)),
+            (&["Bearer=abc"], Err(Malformed)),
+            (&["Bearer-abc d"], Ok(Credential::None)),
             (&["abc"], Ok(Credential::None)),
             (&[""], Ok(Credential::None)),
             (&["Bearer"], Err(Malformed)),

@@ -48,7 +48,7 @@ pub struct JwksSchedule {
     pub url: JwksUrl,
     /// How often it is fetched unprompted.
     pub refresh_interval: Duration,
-    /// The least time between two fetches.
+    /// The least time between two fetches for the sake of unknown key ids.
     pub cooldown: Duration,
     /// How long a request with an unknown key id may wait for a fetch.
     pub wait: Duration,

@@ -162,9 +162,9 @@ pub struct Jwks {
     pub url: Option<Located<String>>,
     /// `file`: relative to the file that names it; already resolved against it here.
     pub file: Option<Located<PathBuf>>,
-    /// `refresh_interval`: 1 s..=24 h. Default 5 min.
+    /// `refresh_interval`: 1 s..=24 h, but fetched at least twice within `stale_after`. Default 5 min.
     pub refresh_interval: Duration,
-    /// `cooldown`: the least time between two fetches, 1 s..=1 h. Default 10 s.
+    /// `cooldown`: the least time between two fetches for the sake of unknown key ids, 1 s..=1 h. Default 10 s.
     pub cooldown: Duration,
     /// `wait`: how long a request with an unknown key id may wait for a fetch, 0 s..=10 s. Default 2 s.
     pub wait: Duration,
