@@ -11,6 +11,7 @@ mod server;
 mod subscribers;
 #[cfg(test)]
 mod tests;
+mod upstreams;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -96,7 +97,7 @@ pub fn compile(config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mistakes>
     let (mut http, process) =
         server::compile(server, listeners, metrics, access_log, &mut kept, &mut mistakes);
     let issuers = issuers::compile(issuers, inputs, &mut warnings, &mut mistakes);
-    let upstreams = apis::upstreams(upstreams, &mut mistakes);
+    let upstreams = upstreams::compile(upstreams, &mut mistakes);
     let drafts = apis::drafts(apis, &http, &issuers, &upstreams, &mut kept, &mut mistakes);
     let declared = subscribers::compile(applications, subscriptions, &issuers, &drafts, &mut mistakes);
     let published = apis::publish(drafts, &issuers, &kept, &mut mistakes);

@@ -1,4 +1,4 @@
-//! Upstreams, APIs, plans and routes.
+//! APIs, plans and routes.
 //!
 //! It goes in two rounds. [`drafts`] judges everything that stands in the configuration; [`publish`] then lays out the
 //! plans and the route table, when it is known which claims anything asks for. Conflicts between APIs and between routes
@@ -11,6 +11,7 @@ use http::HeaderName;
 
 use super::issuers::{Draft as IssuerDraft, accepted};
 use super::server::HttpSettings;
+use super::upstreams::{Upstreams, find_upstream};
 use super::{KeptClaims, Names, mistake, refused, shown, unknown};
 use crate::api::{
     Accepted, Api, ClaimHeader, ClaimHeaders, HeaderEncoding, OfferedPlan, Plan, Plans, Route, Security,
@@ -18,11 +19,11 @@ use crate::api::{
 };
 use crate::authorization::{Requirements, ScopeMatch, is_scope};
 use crate::config::{self, Located, Mistake, Mistakes, Place, Stage};
-use crate::id::{ApiName, PlanId, PlanName, UpstreamName, parse_name};
+use crate::id::{ApiName, PlanId, PlanName, parse_name};
 use crate::identity::{ClaimMapping, ClaimPath};
 use crate::route::{ContextPath, HostPattern, MethodSet, RoutePattern, Table, TableBuilder, TableError};
 use crate::token::AcceptedAudiences;
-use crate::upstream::{Limits, Upstream};
+use crate::upstream::Upstream;
 
 /// Fields that belong to the connection, to HTTP's framing or to the gateway: no claim may be written there.
 const RESERVED_HEADERS: [&str; 19] = [
@@ -88,48 +89,6 @@ pub(super) struct Published {
     pub(super) apis: Vec<Arc<Api>>,
     pub(super) plans: Vec<Arc<Plan>>,
     pub(super) plan_apis: Vec<Arc<Api>>,
-}
-
-/// Every name that is written; without an upstream if that has a mistake, so that whoever refers to it is not blamed.
-pub(super) type Upstreams = Vec<(String, Option<Arc<Upstream>>)>;
-
-pub(super) fn upstreams(written: Vec<config::Upstream>, mistakes: &mut Mistakes) -> Upstreams {
-    let mut names = Names::default();
-    let mut upstreams = Vec::new();
-    for upstream in written {
-        let config::Upstream {
-            name,
-            peers,
-            balance: config::Balance::RoundRobin,
-            connect_timeout,
-            read_timeout,
-            write_timeout,
-            idle_timeout,
-            retries,
-        } = upstream;
-        judge_name("the upstream", &name, mistakes);
-        if !names.claim("the upstream", &name.value, &name.place, mistakes) {
-            continue;
-        }
-        let limits = Limits {
-            connect_timeout,
-            read_timeout,
-            write_timeout,
-            idle_timeout,
-        };
-        let mut addresses = Vec::new();
-        for config::Peer { address, weight } in &peers.value {
-            if address.value.port() == 0 {
-                mistakes.push(Mistake::new(address.place.clone(), "a peer's port is not 0"));
-            }
-            addresses.push((address.value, *weight));
-        }
-        let id = UpstreamName::new(name.value.as_str());
-        let upstream = Upstream::new(id, upstreams.len(), &addresses, limits, retries)
-            .map_err(|error| mistakes.push(Mistake::new(peers.place, error.to_string())));
-        upstreams.push((name.value, upstream.ok().map(Arc::new)));
-    }
-    upstreams
 }
 
 pub(super) fn drafts(
@@ -590,22 +549,6 @@ pub(super) fn header_name(written: &Located<String>) -> Result<HeaderName, Mista
         ));
     }
     Ok(name)
-}
-
-fn find_upstream(
-    name: &Located<String>,
-    upstreams: &Upstreams,
-    mistakes: &mut Mistakes,
-) -> Option<Arc<Upstream>> {
-    let found = upstreams.iter().find(|(known, _)| *known == name.value);
-    if found.is_none() {
-        mistakes.push(unknown(
-            name,
-            "upstream",
-            upstreams.iter().map(|(known, _)| known.as_str()),
-        ));
-    }
-    found.and_then(|(_, upstream)| upstream.clone())
 }
 
 /// Whether a name is one; says so if not.
