@@ -3,6 +3,8 @@
 //! Minting is no business of the request path, so convenience wins here: `jsonwebtoken` signs. A private key is a
 //! [`Secret`]; it leaves only as PEM, for the file that its owner asked for.
 
+mod shared_secret;
+
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
@@ -13,6 +15,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::EncodingKey;
 use serde_json::{Value, json};
+
+pub use shared_secret::SharedSecret;
 
 use crate::secret::Secret;
 use crate::token::{Algorithm, KeyKind};
@@ -30,14 +34,19 @@ pub struct SigningKey {
 pub enum MintError {
     /// No signing with this algorithm.
     #[error(
-        "signing with {0} is not supported; use RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 or EdDSA"
+        "no key pair signs with {0}; use RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 or EdDSA"
     )]
     Algorithm(&'static str),
+    /// A shared secret is of no use to this algorithm.
+    #[error("no shared secret signs with {0}; use HS256, HS384 or HS512")]
+    Secret(&'static str),
     /// The cryptographic library refused.
     #[error("the key cannot be {0}")]
     Crypto(&'static str),
     /// The file holds something else.
-    #[error("the file is no PKCS #8 private key of the kind that {0} needs")]
+    #[error(
+        "the file holds no key of the kind that {0} needs: a PKCS #8 private key, or a secret in base64url"
+    )]
     Pem(&'static str),
 }
 
@@ -79,6 +88,7 @@ impl SigningKey {
                 .map_err(failed)?
                 .as_ref()
                 .to_vec(),
+            KeyKind::Secret => return Err(MintError::Algorithm(algorithm.name())),
             KeyKind::P256 | KeyKind::P384 | KeyKind::P521 => EcdsaKeyPair::generate(curve(algorithm)?.0)
                 .and_then(|key| key.to_pkcs8v1())
                 .map_err(failed)?
@@ -121,6 +131,7 @@ impl SigningKey {
                     spki,
                 }
             }
+            KeyKind::Secret => return Err(MintError::Algorithm(algorithm.name())),
             KeyKind::P256 | KeyKind::P384 | KeyKind::P521 => {
                 let (signing, name) = curve(algorithm)?;
                 let pair = EcdsaKeyPair::from_pkcs8(signing, &pkcs8).map_err(wrong)?;
@@ -188,11 +199,7 @@ impl SigningKey {
     /// # Errors
     /// Only when the library fails.
     pub fn mint(&self, kid: Option<&str>, claims: &Value) -> Result<String, MintError> {
-        let mut header = json!({ "alg": self.algorithm.name(), "typ": "JWT" });
-        if let (Some(members), Some(kid)) = (header.as_object_mut(), kid) {
-            members.insert("kid".to_owned(), kid.into());
-        }
-        self.sign(header.to_string().as_bytes(), claims.to_string().as_bytes())
+        self.sign(&usual_header(self.algorithm, kid), claims.to_string().as_bytes())
     }
 
     /// Signs whatever header and claims it is given: tests need tokens that no honest issuer would make.
@@ -200,11 +207,7 @@ impl SigningKey {
     /// # Errors
     /// Only when the library fails.
     pub fn sign(&self, header: &[u8], claims: &[u8]) -> Result<String, MintError> {
-        let signed = format!(
-            "{}.{}",
-            URL_SAFE_NO_PAD.encode(header),
-            URL_SAFE_NO_PAD.encode(claims)
-        );
+        let signed = signing_input(header, claims);
         let signature = self.signature(signed.as_bytes())?;
         Ok(format!("{signed}.{signature}"))
     }
@@ -223,10 +226,27 @@ impl SigningKey {
             Algorithm::Es256 => (EncodingKey::from_ec_pem(pem), jsonwebtoken::Algorithm::ES256),
             Algorithm::Es384 => (EncodingKey::from_ec_pem(pem), jsonwebtoken::Algorithm::ES384),
             Algorithm::Ed25519 => (EncodingKey::from_ed_pem(pem), jsonwebtoken::Algorithm::EdDSA),
-            Algorithm::Es512 => return Err(MintError::Algorithm("ES512")),
+            Algorithm::Es512 | Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => {
+                return Err(MintError::Algorithm(self.algorithm.name()));
+            }
         };
         jsonwebtoken::crypto::sign(message, &key.map_err(unusable)?, algorithm).map_err(unusable)
     }
+}
+
+/// `alg`, `typ: JWT`, and `kid` if given.
+fn usual_header(algorithm: Algorithm, kid: Option<&str>) -> Vec<u8> {
+    let mut header = json!({ "alg": algorithm.name(), "typ": "JWT" });
+    if let (Some(members), Some(kid)) = (header.as_object_mut(), kid) {
+        members.insert("kid".to_owned(), kid.into());
+    }
+    header.to_string().into_bytes()
+}
+
+/// What is signed (RFC 7515 section 5.1).
+fn signing_input(header: &[u8], claims: &[u8]) -> String {
+    let (header, claims) = (URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+    format!("{header}.{claims}")
 }
 
 fn curve(algorithm: Algorithm) -> Result<(&'static EcdsaSigningAlgorithm, &'static str), MintError> {

@@ -7,6 +7,7 @@
 
 mod apis;
 mod issuers;
+mod secrets;
 mod server;
 mod subscribers;
 #[cfg(test)]

@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use tollgate::config::{Config, Files, Mistakes, known_keys, parse};
 use tollgate::issuer::KeyRing;
-use tollgate::mint::SigningKey;
+use tollgate::mint::{SharedSecret, SigningKey};
+use tollgate::secret::Secret;
 use tollgate::snapshot::{Inputs, Snapshot, compile};
 use tollgate::time::UnixTime;
 use tollgate::token::Algorithm;
@@ -88,9 +89,10 @@ struct Disk;
 /// One text, whatever file is asked for first; it includes nothing.
 struct Text(String);
 
-/// A key set for every `*.json` that is asked for, and a public key for every other file.
+/// A key set for every `*.json` that is asked for, a secret for every `*.txt`, and a public key for every other file.
 struct Keys {
     jwks: String,
+    secret: Secret<String>,
     pem: String,
 }
 
@@ -125,6 +127,7 @@ impl Keys {
         let key = SigningKey::generate(Algorithm::Es256)?;
         Ok(Self {
             jwks: json!({ "keys": [key.public_jwk("k1")] }).to_string(),
+            secret: SharedSecret::generate(Algorithm::Hs512)?,
             pem: key.public_pem(),
         })
     }
@@ -132,10 +135,10 @@ impl Keys {
 
 impl Files for Keys {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let text = if path.extension().is_some_and(|extension| extension == "json") {
-            &self.jwks
-        } else {
-            &self.pem
+        let text = match path.extension().and_then(|extension| extension.to_str()) {
+            Some("json") => &self.jwks,
+            Some("txt") => self.secret.expose(),
+            _ => &self.pem,
         };
         Ok(text.clone().into_bytes())
     }
@@ -209,7 +212,7 @@ fn uncommented(text: &str) -> String {
     set
 }
 
-/// Every key of a document, with the tables that it is in; names in `keys` and `claim_headers` are the operator's.
+/// Every key of a document, with the tables that it is in; names in `keys`, `secrets` and `claim_headers` are the operator's.
 fn mentioned_keys(text: &str) -> BTreeSet<String> {
     let mut mentioned = BTreeSet::new();
     match text.parse::<toml::Table>() {
@@ -223,7 +226,7 @@ fn mention(value: &toml::Value, path: &str, mentioned: &mut BTreeSet<String>) {
     match value {
         toml::Value::Table(table) => {
             for (key, below) in table {
-                let named_by_operator = path == "issuer.keys" && below.is_table();
+                let named_by_operator = ["issuer.keys", "issuer.secrets"].contains(&path) && below.is_table();
                 let key = if named_by_operator {
                     path.to_owned()
                 } else {

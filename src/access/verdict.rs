@@ -11,7 +11,7 @@ use crate::api::{Accepted, Terms};
 use crate::id::IssuerName;
 use crate::identity::Identity;
 use crate::time::UnixTime;
-use crate::token::{Algorithm, Key, KeySet, OwnedAudience, VerifiedToken};
+use crate::token::{Algorithm, Key, KeySet, OwnedAudience, OwnedKeyHint, VerifiedToken};
 
 /// What the verification of a token found.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub struct Verdict {
     key: Arc<Key>,
     terms: Terms,
     algorithm: Algorithm,
-    kid: Option<Box<str>>,
+    key_hint: OwnedKeyHint,
     good_from: UnixTime,
     good_until: UnixTime,
 }
@@ -38,7 +38,7 @@ impl Verdict {
             audience: token.audience().to_owned(),
             terms: accepted.terms,
             algorithm: token.algorithm(),
-            kid: token.kid().map(Into::into),
+            key_hint: token.key_hint().to_owned(),
             good_from: token.good_from(),
             good_until: token.good_until(),
         }
@@ -59,7 +59,7 @@ impl Verdict {
         if self.terms != accepted.terms || now < self.good_from || now >= self.good_until {
             return None;
         }
-        let key = keys.choose(self.kid.as_deref(), self.algorithm).ok()?;
+        let key = keys.choose(self.key_hint.borrow(), self.algorithm).ok()?;
         key.is_same(&self.key).then_some(key)
     }
 

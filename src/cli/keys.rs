@@ -12,20 +12,20 @@ use serde_json::{Map, Value, json};
 
 use super::{fail, say};
 use crate::exit;
-use crate::mint::SigningKey;
+use crate::mint::{MintError, SharedSecret, SigningKey};
 use crate::time::Clock;
-use crate::token::Algorithm;
+use crate::token::{Algorithm, KeyKind, SecretEncoding};
 
 /// Makes a signing key.
 #[derive(Debug, Args)]
 pub(super) struct Keygen {
-    /// RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 or EdDSA.
+    /// RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 or EdDSA; HS256, HS384 or HS512 make a secret to share.
     #[arg(long, default_value = "ES256", value_parser = algorithm)]
     algorithm: Algorithm,
     /// The key id in the JWKS.
     #[arg(long, default_value = "key-1")]
     kid: String,
-    /// Where the private key goes (PKCS #8 PEM, mode 0600).
+    /// Where the private key goes (PKCS #8 PEM, mode 0600), or the secret (base64url, mode 0600).
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Where the public key goes (PEM).
@@ -39,7 +39,7 @@ pub(super) struct Keygen {
 /// Mints a token.
 #[derive(Debug, Args)]
 pub(super) struct Token {
-    /// The private key (PKCS #8 PEM).
+    /// The private key (PKCS #8 PEM), or the secret as `keygen` writes it.
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     /// The key's algorithm.
@@ -79,6 +79,20 @@ impl Keygen {
             public_out,
             jwks_out,
         } = self;
+        if algorithm.key_kind() == KeyKind::Secret {
+            if public_out.is_some() || jwks_out.is_some() {
+                return fail(
+                    exit::FAILED,
+                    "a secret has no public half: there is nothing to publish",
+                );
+            }
+            return match SharedSecret::generate(algorithm).map(|secret| write_private(&out, secret.expose()))
+            {
+                Ok(Ok(())) => ExitCode::SUCCESS,
+                Ok(Err(error)) => fail(exit::FAILED, &format!("{}: {error}", out.display())),
+                Err(error) => fail(exit::FAILED, &error.to_string()),
+            };
+        }
         let key = match SigningKey::generate(algorithm) {
             Ok(key) => key,
             Err(error) => return fail(exit::FAILED, &error.to_string()),
@@ -105,20 +119,27 @@ impl Keygen {
 
 impl Token {
     pub(super) fn run(self) -> ExitCode {
-        let key = std::fs::read_to_string(&self.key).map_err(|error| error.to_string());
-        let key = key
-            .and_then(|text| SigningKey::from_pem(self.algorithm, &text).map_err(|error| error.to_string()));
-        let minted = match key {
-            Ok(key) => key.mint(self.kid.as_deref(), &self.payload()),
+        let text = match std::fs::read_to_string(&self.key) {
+            Ok(text) => text,
             Err(error) => return fail(exit::FAILED, &format!("{}: {error}", self.key.display())),
         };
-        match minted {
+        match self.mint(&text) {
             Ok(token) => {
                 say(&token);
                 ExitCode::SUCCESS
             }
-            Err(error) => fail(exit::FAILED, &error.to_string()),
+            Err(error) => fail(exit::FAILED, &format!("{}: {error}", self.key.display())),
         }
+    }
+
+    fn mint(&self, text: &str) -> Result<String, MintError> {
+        let kid = self.kid.as_deref();
+        if self.algorithm.key_kind() == KeyKind::Secret {
+            let secret = SecretEncoding::Base64Url.decode(text.as_bytes());
+            let secret = secret.map_err(|_| MintError::Pem(self.algorithm.name()))?;
+            return Ok(SharedSecret::new(self.algorithm, secret)?.mint(kid, &self.payload()));
+        }
+        SigningKey::from_pem(self.algorithm, text)?.mint(kid, &self.payload())
     }
 
     fn payload(&self) -> Value {

@@ -130,6 +130,8 @@ pub struct Issuer {
     pub jwks: Option<Located<Jwks>>,
     /// `keys`: public keys by key id, `{ "kid" = { file = "key.pem" } }`.
     pub keys: Vec<IssuerKey>,
+    /// `secrets`: shared secrets by key id, `{ "kid" = { file = "secret.txt" } }`; for HS256, HS384 and HS512 only.
+    pub secrets: Vec<IssuerSecret>,
     /// `leeway` for `exp`, `nbf`, `iat`: 0..=300 s. Default 30 s.
     pub leeway: Duration,
     /// `max_lifetime`: the longest `exp - iat` accepted, at least 1 s. Default none.
@@ -182,6 +184,31 @@ pub struct IssuerKey {
     pub kid: Located<String>,
     /// `file`, required: a public key or certificate in PEM, or an `ssh-rsa` line; already resolved against the file that names it.
     pub file: Located<PathBuf>,
+}
+
+/// One entry of `issuer.secrets`.
+#[derive(Debug, Clone)]
+pub struct IssuerSecret {
+    /// The table's key: the `kid`.
+    pub kid: Located<String>,
+    /// `file`, required; already resolved against the file that names it.
+    pub file: Located<PathBuf>,
+    /// `encoding`: how the secret is written there. Default text.
+    pub encoding: SecretEncoding,
+}
+
+/// How a shared secret is written in its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SecretEncoding {
+    /// `"text"`: the bytes themselves, without line breaks at their end.
+    #[default]
+    Text,
+    /// `"base64"`, with padding.
+    Base64,
+    /// `"base64url"`, without padding.
+    Base64Url,
+    /// `"hex"`
+    Hex,
 }
 
 /// `[[issuer.claim_mapping]]`

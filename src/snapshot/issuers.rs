@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use super::{Inputs, Names, mistake, skipped_keys};
-use crate::config::{self, Located, Mistake, Mistakes};
+use super::{Inputs, Names, mistake, secrets, skipped_keys};
+use crate::config::{self, Located, Mistake, Mistakes, Place};
 use crate::id::IssuerName;
 use crate::identity::ClaimPath;
 use crate::issuer::{Issuer, JwksSchedule, JwksUrl, KeySource, Ring};
@@ -69,6 +69,7 @@ fn draft(
         audience_optional,
         jwks,
         keys,
+        secrets,
         leeway,
         max_lifetime,
         required_claims,
@@ -83,9 +84,10 @@ fn draft(
             None => default.iter().map(|text| (*text).to_owned()).collect(),
         }
     };
+    let allowed = compile_algorithms(&algorithms, mistakes);
     let rules = Rules {
         issuer: name.value.as_str().into(),
-        algorithms: compile_algorithms(&algorithms, mistakes),
+        algorithms: allowed,
         token_types: TokenTypes::new(texts(token_types, &TOKEN_TYPES).iter().map(String::as_str)),
         leeway,
         max_lifetime,
@@ -107,9 +109,19 @@ fn draft(
     let client_ids = paths(texts(client_id_claims, &CLIENT_ID_CLAIMS));
     let renames = renames(claim_mappings, mistakes);
     let id = IssuerName::new(name.value.as_str());
+    secrets::judge_algorithms(&algorithms, !secrets.is_empty(), mistakes);
+    let found = if secrets.is_empty() {
+        key_source(&name, &id, jwks, keys, inputs, warnings, mistakes)
+    } else if let Some(other) = jwks.map(|jwks| jwks.place).or_else(|| first_place(&keys)) {
+        let message = "an issuer has either `secrets` or public keys, never both";
+        mistakes.push(Mistake::new(other, message));
+        None
+    } else {
+        secrets::compile(secrets, allowed, inputs, mistakes)
+            .map(|keys| (KeySource::Files, Arc::new(Ring::with(keys, inputs.now))))
+    };
     // Without keys there is a mistake; the draft still stands for the issuer, so that plans which name it are not blamed.
-    let (source, ring) = key_source(&name, &id, jwks, keys, inputs, warnings, mistakes)
-        .unwrap_or_else(|| (KeySource::Files, Arc::default()));
+    let (source, ring) = found.unwrap_or_else(|| (KeySource::Files, Arc::default()));
     Draft {
         issuer: Arc::new(Issuer {
             name: id,
@@ -126,16 +138,15 @@ fn draft(
     }
 }
 
+fn first_place(keys: &[config::IssuerKey]) -> Option<Place> {
+    keys.first().map(|key| key.kid.place.clone())
+}
+
 fn compile_algorithms(algorithms: &Located<Vec<Located<String>>>, mistakes: &mut Mistakes) -> AlgorithmSet {
     let mut set = AlgorithmSet::default();
     for name in &algorithms.value {
         match Algorithm::parse(&name.value) {
             Some(algorithm) => set.insert(algorithm),
-            None if name.value.starts_with("HS") => mistakes.push(mistake(
-                name,
-                "the algorithm",
-                "needs a shared secret, which is not available in this version of Tollgate",
-            )),
             None => {
                 let known: Vec<&str> = Algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect();
                 mistakes.push(

@@ -75,6 +75,11 @@ impl Memory {
                 "useless.json",
                 r#"{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}"#.to_owned(),
             ),
+            (
+                "secret.txt",
+                "q0tXJv8mB3hYw5kZ1sNfRr7cLdP2uGxE9aTiOoVjW4A\n".to_owned(),
+            ),
+            ("short.txt", "0123456789abcdefghijklmnopqrstu\n".to_owned()),
             ("large.pem", "x".repeat(1024 * 1024 + 1)),
         ];
         let files = files.map(|(path, text)| (PathBuf::from(path), text.into_bytes()));
@@ -172,7 +177,7 @@ plan = "p"
         &[
             r#"2:20: the network `everyone` is none; write it as `10.0.0.0/8` or `::1`: trusted_proxies = ["everyone"]"#,
             "5:15: the algorithm `none` is not supported (algorithms are RS256, RS384, RS512, PS256, PS384, PS512, \
-             ES256, ES384, ES512, EdDSA): algorithms = [\"none\"]",
+             ES256, ES384, ES512, EdDSA, HS256, HS384, HS512): algorithms = [\"none\"]",
             "6:23: the key file missing.pem cannot be used: no such file: keys = { k = { file = \"missing.pem\" } }",
             "8:8: the name of the upstream `-` may hold only letters, digits, `.`, `_` and `-`, and begins with a \
              letter or digit: name = \"-\"",

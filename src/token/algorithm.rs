@@ -3,13 +3,14 @@
 //! A name is compared byte for byte: `none`, `None` and `RS256 ` are simply not in the list. What an issuer allows is
 //! an [`AlgorithmSet`]; there is no default set, and the token never chooses (RFC 8725 section 3.1).
 
+use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519,
     RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
     RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, VerificationAlgorithm,
 };
 
-/// A signature algorithm with a public key.
+/// A signature algorithm: with a public key, or with a secret that issuer and gateway share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names are those of RFC 7518 section 3.1")]
 pub enum Algorithm {
@@ -24,6 +25,9 @@ pub enum Algorithm {
     Es512,
     /// `EdDSA` (RFC 8037) and `Ed25519` (RFC 9864): one algorithm, two names.
     Ed25519,
+    Hs256,
+    Hs384,
+    Hs512,
 }
 
 /// The kind of key that an algorithm needs.
@@ -38,6 +42,16 @@ pub enum KeyKind {
     P384,
     P521,
     Ed25519,
+    /// A shared secret (RFC 7518 section 3.2). Never found among public keys.
+    Secret,
+}
+
+/// How an algorithm checks a signature.
+pub(super) enum Check {
+    /// With a public key.
+    Public(&'static dyn VerificationAlgorithm),
+    /// With a shared secret.
+    Secret(hmac::Algorithm),
 }
 
 /// A set of algorithms, as small as a number.
@@ -48,7 +62,7 @@ pub struct AlgorithmSet(u16);
 
 impl Algorithm {
     /// Every algorithm there is.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Rs256,
         Self::Rs384,
         Self::Rs512,
@@ -59,6 +73,9 @@ impl Algorithm {
         Self::Es384,
         Self::Es512,
         Self::Ed25519,
+        Self::Hs256,
+        Self::Hs384,
+        Self::Hs512,
     ];
 
     /// The algorithm called `name`, byte for byte.
@@ -74,6 +91,9 @@ impl Algorithm {
             "ES384" => Self::Es384,
             "ES512" => Self::Es512,
             "EdDSA" | "Ed25519" => Self::Ed25519,
+            "HS256" => Self::Hs256,
+            "HS384" => Self::Hs384,
+            "HS512" => Self::Hs512,
             _ => return None,
         })
     }
@@ -91,6 +111,9 @@ impl Algorithm {
             Self::Es384 => "ES384",
             Self::Es512 => "ES512",
             Self::Ed25519 => "EdDSA",
+            Self::Hs256 => "HS256",
+            Self::Hs384 => "HS384",
+            Self::Hs512 => "HS512",
         }
     }
 
@@ -102,13 +125,24 @@ impl Algorithm {
             Self::Es384 => KeyKind::P384,
             Self::Es512 => KeyKind::P521,
             Self::Ed25519 => KeyKind::Ed25519,
+            Self::Hs256 | Self::Hs384 | Self::Hs512 => KeyKind::Secret,
         }
     }
 
-    /// aws-lc's verifier. ECDSA takes raw `r || s` of exact length only (RFC 7518 section 3.4); RSA keys have at
-    /// least 2048 bits (RFC 7518 section 3.3).
-    pub(super) fn verifier(self) -> &'static dyn VerificationAlgorithm {
+    /// The least length of a shared secret in bytes: that of the hash (RFC 7518 section 3.2); 0 where there is none.
+    pub const fn secret_bytes_min(self) -> usize {
         match self {
+            Self::Hs256 => 32,
+            Self::Hs384 => 48,
+            Self::Hs512 => 64,
+            _ => 0,
+        }
+    }
+
+    /// aws-lc's part. ECDSA takes raw `r || s` of exact length only (RFC 7518 section 3.4); RSA keys have at least 2048
+    /// bits (RFC 7518 section 3.3).
+    pub(super) fn check(self) -> Check {
+        Check::Public(match self {
             Self::Rs256 => &RSA_PKCS1_2048_8192_SHA256,
             Self::Rs384 => &RSA_PKCS1_2048_8192_SHA384,
             Self::Rs512 => &RSA_PKCS1_2048_8192_SHA512,
@@ -119,7 +153,10 @@ impl Algorithm {
             Self::Es384 => &ECDSA_P384_SHA384_FIXED,
             Self::Es512 => &ECDSA_P521_SHA512_FIXED,
             Self::Ed25519 => &ED25519,
-        }
+            Self::Hs256 => return Check::Secret(hmac::HMAC_SHA256),
+            Self::Hs384 => return Check::Secret(hmac::HMAC_SHA384),
+            Self::Hs512 => return Check::Secret(hmac::HMAC_SHA512),
+        })
     }
 
     const fn bit(self) -> u16 {
@@ -172,7 +209,7 @@ mod tests {
         }
         assert_eq!(Algorithm::parse("Ed25519"), Some(Algorithm::Ed25519));
         for name in [
-            "none", "None", "NONE", "nOnE", "", "rs256", "RS256 ", "RS257", "HS256", "ES256K", "Ed448",
+            "none", "None", "NONE", "nOnE", "", "rs256", "RS256 ", "RS257", "HS1", "hs256", "ES256K", "Ed448",
         ] {
             assert_eq!(Algorithm::parse(name), None, "{name:?}");
         }

@@ -5,6 +5,7 @@
 //! not even read (RFC 8725 section 3.10). Extensions that change what is signed or how are refused.
 
 use super::error::TokenError;
+use super::hint::KeyHint;
 use super::json::{JsonError, Object, Value, parse_object};
 
 /// The header parameters that matter.
@@ -25,7 +26,9 @@ impl<'t> Header<'t> {
         })?;
         for (name, value) in object.iter() {
             match name {
-                "kid" | "typ" | "cty" if value.as_str().is_none() => return Err(TokenError::HeaderType),
+                "kid" | "typ" | "cty" | "x5t" | "x5t#S256" if value.as_str().is_none() => {
+                    return Err(TokenError::HeaderType);
+                }
                 // RFC 7519 section 5.2: the claims would be another token.
                 "cty" if value.as_str().is_some_and(is_jwt) => return Err(TokenError::TypeNotAllowed),
                 // RFC 7515 section 4.1.11: whoever does not understand an extension must refuse; we know none.
@@ -44,9 +47,12 @@ impl<'t> Header<'t> {
         self.text("alg")
     }
 
-    /// `kid`.
-    pub(super) fn kid(&self) -> Option<&str> {
-        self.text("kid")
+    /// How it names its key.
+    pub(super) fn key_hint(&self) -> KeyHint<'_> {
+        let kid = self.text("kid").map(KeyHint::Kid);
+        kid.or_else(|| self.text("x5t#S256").map(KeyHint::Sha256))
+            .or_else(|| self.text("x5t").map(KeyHint::Sha1))
+            .unwrap_or(KeyHint::None)
     }
 
     /// `typ` without an `application/` prefix (RFC 7515 section 4.1.9).

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
 use super::algorithm::{Algorithm, KeyKind};
+use super::hint::Thumbprint;
 use super::key::{Key, KeyError, KeySet, Material};
 
 /// A larger document is refused: real ones have a few KiB.
@@ -74,6 +75,9 @@ struct Jwk {
     e: Option<String>,
     x: Option<String>,
     y: Option<String>,
+    x5t: Option<String>,
+    #[serde(rename = "x5t#S256")]
+    x5t_s256: Option<String>,
     /// Only their presence matters.
     d: Option<serde_json::Value>,
     k: Option<serde_json::Value>,
@@ -139,7 +143,8 @@ impl Jwk {
                 _ => return Err(KeyError::Algorithm(printable(name))),
             },
         };
-        Key::new(self.kid.as_deref(), material, only)
+        let thumbprints = Thumbprint::of_members(self.x5t_s256.as_deref(), self.x5t.as_deref());
+        Ok(Key::new(self.kid.as_deref(), material, only)?.with_thumbprints(thumbprints))
     }
 
     fn material(&self) -> Result<(KeyKind, Material), KeyError> {
@@ -165,6 +170,8 @@ impl Jwk {
                 kind,
                 bytes: member("x", &self.x, Some(32))?,
             },
+            // Refused above; a shared secret never comes with public keys.
+            KeyKind::Secret => return Err(KeyError::Private),
             KeyKind::P256 | KeyKind::P384 | KeyKind::P521 => {
                 // RFC 7518 section 6.2.1.2: coordinates have the full length of the field.
                 let length = match kind {

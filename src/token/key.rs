@@ -1,4 +1,4 @@
-//! The public keys of one issuer, parsed once.
+//! The keys of one issuer, parsed once: public keys, or secrets that it shares with us, never both in one set.
 //!
 //! Parsing a key is work that depends on the key alone, so it happens here, when a key set arrives, and never during a
 //! request. A set is immutable: rotation replaces it whole, so a request verifies against one consistent set even
@@ -14,25 +14,33 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use aws_lc_rs::encoding::AsDer as _;
-use aws_lc_rs::rsa;
 use aws_lc_rs::signature::ParsedPublicKey;
+use aws_lc_rs::{hmac, rsa};
 
-use super::algorithm::{Algorithm, KeyKind};
+use super::algorithm::{Algorithm, AlgorithmSet, Check, KeyKind};
 use super::error::TokenError;
-use super::key_text;
+use super::hint::{KeyHint, Thumbprint};
+use super::{key_text, shared_secret};
 use crate::time::UnixTime;
 
 /// RSA moduli outside of this many bits are refused: below is weak (RFC 7518 section 3.3), above is a way to make
 /// each check cost milliseconds.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
-/// One public key, ready to verify.
+/// One key, ready to verify.
 pub struct Key {
     kid: Option<Box<str>>,
-    verifiers: Vec<(Algorithm, ParsedPublicKey)>,
+    verifiers: Vec<(Algorithm, Verifier)>,
+    /// Of the certificate that the key comes with.
+    thumbprints: Vec<Thumbprint>,
     /// SHA-256 of everything that makes the key: two keys with one fingerprint are one key.
     fingerprint: [u8; 32],
     last_used_seconds: AtomicI64,
+}
+
+enum Verifier {
+    Public(ParsedPublicKey),
+    Secret(Box<hmac::Key>),
 }
 
 /// The keys of one issuer.
@@ -40,6 +48,7 @@ pub struct Key {
 pub struct KeySet {
     keys: Vec<Arc<Key>>,
     by_kid: HashMap<Box<str>, Vec<usize>>,
+    by_thumbprint: HashMap<Thumbprint, Vec<usize>>,
     default: Option<usize>,
 }
 
@@ -76,7 +85,26 @@ pub enum KeyError {
     /// The text is malformed or holds something else.
     #[error("{0}")]
     Text(String),
+    /// Shorter than the hash of an algorithm that it is for (RFC 7518 section 3.2).
+    #[error("a secret for {algorithm} must have at least {min} bytes, this one has {found}")]
+    SecretTooShort {
+        /// The algorithm with the longest hash.
+        algorithm: &'static str,
+        /// The length of its hash.
+        min: usize,
+        /// The secret's length.
+        found: usize,
+    },
+    /// Longer than any real one.
+    #[error("a secret must have at most {SECRET_BYTES_MAX} bytes")]
+    SecretTooLong,
+    /// From a book, or hardly more than one byte repeated.
+    #[error("the secret can be guessed: {0}")]
+    SecretWeak(&'static str),
 }
+
+/// A longer secret is a file that was named by mistake.
+pub(super) const SECRET_BYTES_MAX: usize = 1024;
 
 /// A public key's bytes by kind.
 pub(super) enum Material {
@@ -98,6 +126,28 @@ impl Key {
         key_text::parse(kid, text)
     }
 
+    /// A secret that is shared with the issuer, for those of `algorithms` that use one.
+    ///
+    /// # Errors
+    /// When the secret is shorter than the hash of one of them, can be guessed, or is a key of another kind.
+    pub fn from_secret(kid: &str, secret: &[u8], algorithms: AlgorithmSet) -> Result<Self, KeyError> {
+        shared_secret::judge(secret, algorithms)?;
+        let keys = Algorithm::ALL
+            .into_iter()
+            .filter_map(|algorithm| match algorithm.check() {
+                Check::Secret(hash) if algorithms.contains(algorithm) => Some((
+                    algorithm,
+                    Verifier::Secret(Box::new(hmac::Key::new(hash, secret))),
+                )),
+                Check::Secret(_) | Check::Public(_) => None,
+            });
+        let verifiers: Vec<_> = keys.collect();
+        if verifiers.is_empty() {
+            return Err(KeyError::Algorithm("none".to_owned()));
+        }
+        Ok(Self::assemble(Some(kid), verifiers, secret))
+    }
+
     /// Judges and parses a key for `only`, or for every algorithm that goes with its kind.
     pub(super) fn new(
         kid: Option<&str>,
@@ -107,10 +157,13 @@ impl Key {
         let (kind, bytes) = material.judge()?;
         let mut verifiers = Vec::new();
         for algorithm in Algorithm::ALL {
-            if algorithm.key_kind() == kind && only.is_none_or(|only| only == algorithm) {
-                let key = ParsedPublicKey::new(algorithm.verifier(), &bytes)
+            if let Check::Public(verification) = algorithm.check()
+                && algorithm.key_kind() == kind
+                && only.is_none_or(|only| only == algorithm)
+            {
+                let key = ParsedPublicKey::new(verification, &bytes)
                     .map_err(|_| KeyError::Invalid(kind_name(kind)))?;
-                verifiers.push((algorithm, key));
+                verifiers.push((algorithm, Verifier::Public(key)));
             }
         }
         if verifiers.is_empty() {
@@ -118,13 +171,23 @@ impl Key {
                 only.map_or("none", Algorithm::name).to_owned(),
             ));
         }
-        let fingerprint = fingerprint(kid, &verifiers, &bytes);
-        Ok(Self {
+        Ok(Self::assemble(kid, verifiers, &bytes))
+    }
+
+    fn assemble(kid: Option<&str>, verifiers: Vec<(Algorithm, Verifier)>, bytes: &[u8]) -> Self {
+        Self {
+            fingerprint: fingerprint(kid, &verifiers, bytes),
             kid: kid.map(Into::into),
             verifiers,
-            fingerprint,
+            thumbprints: Vec::new(),
             last_used_seconds: AtomicI64::new(0),
-        })
+        }
+    }
+
+    /// The same key, found by its certificate as well.
+    pub(super) fn with_thumbprints(mut self, thumbprints: Vec<Thumbprint>) -> Self {
+        self.thumbprints = thumbprints;
+        self
     }
 
     /// The key's id.
@@ -165,9 +228,13 @@ impl Key {
         signature: &[u8],
     ) -> Result<(), TokenError> {
         let verifier = self.verifiers.iter().find(|(own, _)| *own == algorithm);
-        let (_, key) = verifier.ok_or(TokenError::KeyUnknown)?;
-        key.verify_sig(message, signature)
-            .map_err(|_| TokenError::SignatureInvalid)
+        let (_, verifier) = verifier.ok_or(TokenError::KeyUnknown)?;
+        match verifier {
+            Verifier::Public(key) => key.verify_sig(message, signature),
+            // In constant time, and of full length only.
+            Verifier::Secret(key) => hmac::verify(key, message, signature),
+        }
+        .map_err(|_| TokenError::SignatureInvalid)
     }
 }
 
@@ -192,7 +259,11 @@ impl KeySet {
     pub fn new(keys: Vec<Key>, default_kid: Option<&str>) -> Self {
         let keys: Vec<Arc<Key>> = keys.into_iter().map(Arc::new).collect();
         let mut by_kid: HashMap<Box<str>, Vec<usize>> = HashMap::new();
+        let mut by_thumbprint: HashMap<Thumbprint, Vec<usize>> = HashMap::new();
         for (index, key) in keys.iter().enumerate() {
+            for thumbprint in &key.thumbprints {
+                by_thumbprint.entry(thumbprint.clone()).or_default().push(index);
+            }
             if let Some(kid) = key.kid() {
                 by_kid.entry(kid.into()).or_default().push(index);
             }
@@ -204,6 +275,7 @@ impl KeySet {
         Self {
             keys,
             by_kid,
+            by_thumbprint,
             default,
         }
     }
@@ -223,22 +295,29 @@ impl KeySet {
         &self.keys
     }
 
-    /// The one key that may have signed: by `kid` if the token names one, else the default key, else the only key
-    /// that serves the algorithm.
+    /// The one key that may have signed: the one that the token names, else the default key, else the only key that
+    /// serves the algorithm.
     ///
     /// # Errors
     /// [`TokenError::KeyUnknown`] when there is none, [`TokenError::KeyAmbiguous`] when there are several.
-    pub fn choose(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<&Arc<Key>, TokenError> {
+    pub fn choose(&self, hint: KeyHint<'_>, algorithm: Algorithm) -> Result<&Arc<Key>, TokenError> {
         let fits = |key: &&Arc<Key>| key.serves(algorithm);
-        if let Some(kid) = kid {
-            let indices = self.by_kid.get(kid).map(Vec::as_slice).unwrap_or_default();
-            return only(
-                indices
-                    .iter()
-                    .filter_map(|index| self.keys.get(*index))
-                    .filter(fits),
-            );
-        }
+        let named = match hint {
+            KeyHint::Kid(kid) => self.by_kid.get(kid),
+            KeyHint::Sha256(text) => self.by_thumbprint.get(&Thumbprint::Sha256(text.into())),
+            KeyHint::Sha1(text) => self.by_thumbprint.get(&Thumbprint::Sha1(text.into())),
+            KeyHint::None => return self.choose_unnamed(algorithm),
+        };
+        let indices = named.map(Vec::as_slice).unwrap_or_default();
+        only(
+            indices
+                .iter()
+                .filter_map(|index| self.keys.get(*index))
+                .filter(fits),
+        )
+    }
+
+    fn choose_unnamed(&self, algorithm: Algorithm) -> Result<&Arc<Key>, TokenError> {
         if let Some(key) = self.default.and_then(|index| self.keys.get(index)) {
             return if key.serves(algorithm) {
                 Ok(key)
@@ -246,7 +325,7 @@ impl KeySet {
                 Err(TokenError::KeyUnknown)
             };
         }
-        only(self.keys.iter().filter(fits))
+        only(self.keys.iter().filter(|key| key.serves(algorithm)))
     }
 }
 
@@ -275,7 +354,9 @@ impl Material {
             Algorithm::Es512,
             Algorithm::Ed25519,
         ] {
-            if let Ok(key) = ParsedPublicKey::new(algorithm.verifier(), der) {
+            if let Check::Public(verification) = algorithm.check()
+                && let Ok(key) = ParsedPublicKey::new(verification, der)
+            {
                 let bytes = match algorithm {
                     // The raw point, so that it is judged as one from a JWK is: SubjectPublicKeyInfo ends in it.
                     Algorithm::Ed25519 => der.last_chunk::<32>().map_or_else(Vec::new, |raw| raw.to_vec()),
@@ -321,7 +402,7 @@ impl Material {
     }
 }
 
-fn fingerprint(kid: Option<&str>, verifiers: &[(Algorithm, ParsedPublicKey)], bytes: &[u8]) -> [u8; 32] {
+fn fingerprint(kid: Option<&str>, verifiers: &[(Algorithm, Verifier)], bytes: &[u8]) -> [u8; 32] {
     let mut context = Context::new(&SHA256);
     // Lengths first, so that no two keys read the same.
     let kid = kid.unwrap_or_default().as_bytes();
@@ -394,5 +475,6 @@ const fn kind_name(kind: KeyKind) -> &'static str {
         KeyKind::P384 => "P-384",
         KeyKind::P521 => "P-521",
         KeyKind::Ed25519 => "Ed25519",
+        KeyKind::Secret => "secret",
     }
 }

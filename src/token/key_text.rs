@@ -7,6 +7,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::hint::Thumbprint;
 use super::key::{Key, KeyError, Material};
 
 const SSH_RSA: &str = "ssh-rsa";
@@ -28,7 +29,8 @@ pub(super) fn parse(kid: &str, text: &[u8]) -> Result<Key, KeyError> {
             if !rest.is_empty() {
                 return Err(KeyError::Text("something follows the certificate".to_owned()));
             }
-            Key::new(Some(kid), Material::from_der(certificate.public_key().raw)?, None)
+            let key = Key::new(Some(kid), Material::from_der(certificate.public_key().raw)?, None)?;
+            Ok(key.with_thumbprints(Thumbprint::of_certificate(block.contents())))
         }
         tag if tag.contains("PRIVATE KEY") => Err(KeyError::Private),
         tag => Err(KeyError::Text(format!(

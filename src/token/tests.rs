@@ -1,6 +1,8 @@
 //! Tables of tokens: each row is a sentence about what is accepted and what is not, and why.
 //! Tokens are made here byte for byte, because most of them no honest issuer would sign.
 
+mod certificates;
+
 use std::sync::LazyLock;
 use std::time::Duration;
 

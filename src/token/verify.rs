@@ -7,6 +7,7 @@ use super::algorithm::Algorithm;
 use super::claims::{self, Audience, Window};
 use super::error::TokenError;
 use super::header::Header;
+use super::hint::{KeyHint, OwnedKeyHint};
 use super::json::{JsonError, Object, Value, parse_object};
 use super::jws::{Parts, Scratch, split};
 use super::key::{Key, KeySet};
@@ -34,7 +35,7 @@ pub struct UnverifiedToken<'t> {
 pub struct VerifiedToken<'t> {
     claims: Object<'t>,
     algorithm: Algorithm,
-    kid: Option<Box<str>>,
+    hint: OwnedKeyHint,
     key: Arc<Key>,
     window: Window,
 }
@@ -110,7 +111,7 @@ impl<'t> UnverifiedToken<'t> {
         {
             return Err(TokenError::TypeNotAllowed);
         }
-        let key = Arc::clone(keys.choose(self.header.kid(), algorithm)?);
+        let key = Arc::clone(keys.choose(self.header.key_hint(), algorithm)?);
         probe.signature_begins();
         let signature = key.verify(algorithm, self.parts.signed, self.parts.signature);
         probe.signature_ends(algorithm);
@@ -127,11 +128,11 @@ impl<'t> UnverifiedToken<'t> {
                 Audience::One(_) | Audience::Many(_) => TokenError::AudienceMismatch,
             });
         }
-        let kid = self.header.kid().map(Into::into);
+        let hint = self.header.key_hint().to_owned();
         Ok(VerifiedToken {
             claims: self.claims,
             algorithm,
-            kid,
+            hint,
             key,
             window,
         })
@@ -156,9 +157,9 @@ impl<'t> VerifiedToken<'t> {
         self.algorithm
     }
 
-    /// The key id that the token names.
-    pub fn kid(&self) -> Option<&str> {
-        self.kid.as_deref()
+    /// How the token names its key.
+    pub const fn key_hint(&self) -> KeyHint<'_> {
+        self.hint.borrow()
     }
 
     /// The first moment at which its times are good.

@@ -164,7 +164,7 @@ fn help_and_version_succeed_and_everything_unknown_fails() {
         (&["run", "--confg", "x"], BAD_USAGE, "--confg"),
         (&["keygen"], BAD_USAGE, "--out"),
         (
-            &["keygen", "--out", "k.pem", "--algorithm", "HS256"],
+            &["keygen", "--out", "k.pem", "--algorithm", "none"],
             BAD_USAGE,
             "ES256",
         ),
@@ -182,7 +182,7 @@ fn keygen_makes_a_private_file_once_and_its_tokens_pass_the_gateway() {
     let directory = tempfile::tempdir().unwrap();
     let here = directory.path();
     let upstream = Upstream::start();
-    let names = ["RS256", "PS384", "ES256", "ES384", "EdDSA"];
+    let names = ["RS256", "PS384", "ES256", "ES384", "EdDSA", "HS256", "HS512"];
     let mut config = format!(
         "[[upstream]]\nname = \"sample\"\npeers = [\"{}\"]\n",
         upstream.address()
@@ -199,9 +199,10 @@ fn keygen_makes_a_private_file_once_and_its_tokens_pass_the_gateway() {
             .mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
         let pem = std::fs::read_to_string(here.join(&private)).unwrap();
-        assert!(pem.starts_with("-----BEGIN PRIVATE KEY-----"), "{name}");
+        let shared = name.starts_with("HS");
+        assert_eq!(pem.starts_with("-----BEGIN PRIVATE KEY-----"), !shared, "{name}");
         assert!(
-            !out(&made).contains("\"d\""),
+            !out(&made).contains("\"d\"") && !out(&made).contains(pem.trim()),
             "a private member in {}",
             out(&made)
         );
@@ -211,16 +212,23 @@ fn keygen_makes_a_private_file_once_and_its_tokens_pass_the_gateway() {
         assert!(err(&again).contains(&private), "{}", err(&again));
         assert_eq!(std::fs::read_to_string(here.join(&private)).unwrap(), pem);
 
+        let keys = match shared {
+            true => format!("secrets = {{ k = {{ file = \"{name}.txt\", encoding = \"base64url\" }} }}"),
+            false => format!("jwks.file = \"{name}.json\""),
+        };
         config += &format!(
             "[[issuer]]\nname = \"{name}\"\nalgorithms = [\"{name}\"]\naudiences = [\"orders\"]\n\
-             jwks.file = \"{name}.json\"\n\
+             {keys}\n\
              [[api]]\nname = \"{name}\"\ncontext_path = \"/{name}\"\nupstream = \"sample\"\n\
              claim_headers = {{ \"X-Tenant\" = \"tenant\" }}\n\
              [[api.plan]]\nname = \"open\"\nsecurity = \"jwt\"\nissuers = [\"{name}\"]\n\
              subscription_validation = false\n\
              [[api.route]]\npath = \"/\"\nscopes = [\"menu:read\"]\n"
         );
-        key_sets.push((format!("{name}.json"), out(&made)));
+        match shared {
+            true => key_sets.push((format!("{name}.txt"), pem)),
+            false => key_sets.push((format!("{name}.json"), out(&made))),
+        }
     }
     let files: Vec<_> = key_sets.iter().map(|(name, text)| (&**name, &**text)).collect();
     let gateway = Gateway::start_with(&config, &files);

@@ -4,6 +4,7 @@
 //! the access log says and the caller does not learn. A served row reads `200 plan application target`, the target
 //! being what arrived at the upstream. The rows stand in `decisions/`, by the stage that decides them.
 
+mod attacks;
 mod callers;
 mod claims;
 mod http;
@@ -11,6 +12,7 @@ mod tokens;
 mod upstreams;
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 
 use serde_json::Value;
 use tollgate::access::Code;
@@ -56,6 +58,7 @@ pub(crate) fn table(world: &World) -> Vec<Row> {
     let mut rows = http::rows(world);
     rows.extend(callers::rows(world));
     rows.extend(tokens::rows(world));
+    rows.extend(attacks::rows(world));
     rows.extend(upstreams::rows());
     rows
 }
@@ -64,7 +67,17 @@ pub(crate) fn table(world: &World) -> Vec<Row> {
 fn every_request_gets_the_answer_that_the_table_says() {
     let world = World::start();
     let rows = table(&world);
-    assert!(rows.len() >= 80, "only {} rows", rows.len());
+    let count = |accepted: bool| {
+        rows.iter()
+            .filter(|row| row.expected.starts_with("200 ") == accepted)
+            .count()
+    };
+    println!(
+        "{} requests are refused, {} are served",
+        count(false),
+        count(true)
+    );
+    assert!(count(false) >= 400 && count(true) >= 100, "rows have gone");
     let (mut codes, mut reasons) = (BTreeSet::new(), BTreeSet::new());
     let mut wrong = Vec::new();
     for Row {
@@ -94,6 +107,11 @@ fn every_request_gets_the_answer_that_the_table_says() {
         wrong.len(),
         rows.len(),
         wrong.join("\n")
+    );
+    let connected = world.bait.accept();
+    assert!(
+        connected.is_err_and(|error| error.kind() == ErrorKind::WouldBlock),
+        "a token made the gateway connect somewhere"
     );
     let expected: BTreeSet<String> = Code::ALL
         .iter()

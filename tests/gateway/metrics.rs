@@ -43,6 +43,8 @@ const CONFIGURED: [(&str, &[&str]); 4] = [
             "https://acme.example/",
             "https://globex.example/",
             "https://strict.example/",
+            "https://many.example/",
+            "https://shared.example/",
             "https://dark.example/",
             "legacy",
         ],

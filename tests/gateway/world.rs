@@ -3,7 +3,7 @@
 //! Each test starts one of its own: test runners give every test a process, and a gateway that was shared through a
 //! `static` would outlive it. So there are few tests, each with a long table.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 
 use tollgate::token::Algorithm;
 
@@ -25,11 +25,31 @@ pub(crate) struct World {
     pub(crate) legacy: Issuer,
     /// Its key server does not answer.
     pub(crate) dark: Issuer,
+    /// One key for each algorithm that can sign here, each key's id the algorithm's name.
+    pub(crate) many: Vec<Issuer>,
+    /// Where nobody ever has a reason to connect to.
+    pub(crate) bait: TcpListener,
     /// Where requests go.
     pub(crate) upstream: Upstream,
     /// The gateway.
     pub(crate) gateway: Gateway,
 }
+
+/// What the gateway and `https://shared.example/` know.
+pub(crate) const SHARED_SECRET: &str = "q0tXJv8mB3hYw5kZ1sNfRr7cLdP2uGxE9aTiOoVjW4A-6yHbU3eKpMgDnSz0lQx8t";
+
+/// All that can be signed with here.
+const ALGORITHMS: [Algorithm; 9] = [
+    Algorithm::Rs256,
+    Algorithm::Rs384,
+    Algorithm::Rs512,
+    Algorithm::Ps256,
+    Algorithm::Ps384,
+    Algorithm::Ps512,
+    Algorithm::Es256,
+    Algorithm::Es384,
+    Algorithm::Ed25519,
+];
 
 /// A duration after which the upstream's silence is a failure, and so is a caller's.
 const SERVER: &str = r#"
@@ -73,6 +93,19 @@ audiences = "danger-accept-any"
 keys = { default = { file = "legacy.pem" } }
 
 [[issuer]]
+name = "https://many.example/"
+algorithms = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"]
+audiences = ["https://api.example.com"]
+jwks.file = "many.json"
+
+# A secret, beside public keys of other issuers of the same plan.
+[[issuer]]
+name = "https://shared.example/"
+algorithms = ["HS256", "HS384", "HS512"]
+audiences = ["https://api.example.com"]
+secrets = { h1 = { file = "shared.txt" }, default = { file = "shared.txt" } }
+
+[[issuer]]
 name = "https://dark.example/"
 algorithms = ["ES256"]
 audiences = ["https://api.example.com"]
@@ -105,7 +138,14 @@ claim_headers = { "X-User" = "sub", "X-Roles" = "roles" }
 [[api.plan]]
 name = "gold"
 security = "jwt"
-issuers = ["https://acme.example/", "https://globex.example/", "https://strict.example/", "legacy"]
+issuers = [
+    "https://acme.example/",
+    "https://globex.example/",
+    "https://strict.example/",
+    "https://many.example/",
+    "https://shared.example/",
+    "legacy",
+]
 
 [[api.plan]]
 name = "silver"
@@ -390,6 +430,12 @@ impl World {
         let strict_second = Issuer::new("https://strict.example/", "s2", Algorithm::Es256);
         let legacy = Issuer::new("legacy", "default", Algorithm::Rs256);
         let dark = Issuer::new("https://dark.example/", "d1", Algorithm::Es256);
+        let many: Vec<Issuer> = ALGORITHMS
+            .iter()
+            .map(|algorithm| Issuer::new("https://many.example/", algorithm.name(), *algorithm))
+            .collect();
+        let bait = TcpListener::bind("127.0.0.1:0").unwrap();
+        bait.set_nonblocking(true).unwrap();
         let upstream = Upstream::start();
         let config = config(upstream.address(), server);
         let gateway = Gateway::start_with(
@@ -399,6 +445,8 @@ impl World {
                 ("globex.json", &globex.jwks()),
                 ("strict.json", &Issuer::jwks_of(&[&strict, &strict_second])),
                 ("legacy.pem", &legacy.key.public_pem()),
+                ("many.json", &Issuer::jwks_of(&many.iter().collect::<Vec<_>>())),
+                ("shared.txt", SHARED_SECRET),
             ],
         );
         Self {
@@ -409,6 +457,8 @@ impl World {
             strict_second,
             legacy,
             dark,
+            many,
+            bait,
             upstream,
             gateway,
         }

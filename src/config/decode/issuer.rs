@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{DAY, HOUR, MINUTE, SECOND};
 use crate::config::place::Located;
-use crate::config::schema::{Audiences, ClaimMapping, Issuer, IssuerKey, Jwks};
+use crate::config::schema::{Audiences, ClaimMapping, Issuer, IssuerKey, IssuerSecret, Jwks, SecretEncoding};
 use crate::config::table::{Key, Shape};
 use crate::config::value::Value;
 
@@ -20,6 +20,7 @@ pub(super) static ISSUER: Shape = Shape {
         Key::Value("audience_optional"),
         Key::Table("jwks", &JWKS),
         Key::Table("keys", &ISSUER_KEY),
+        Key::Table("secrets", &ISSUER_SECRET),
         Key::Value("leeway"),
         Key::Value("max_lifetime"),
         Key::Value("required_claims"),
@@ -28,7 +29,6 @@ pub(super) static ISSUER: Shape = Shape {
         Key::Value("token_types"),
         Key::Table("claim_mapping", &CLAIM_MAPPING),
         Key::Later("discovery"),
-        Key::Later("secret"),
         Key::Later("use_default_claim_mapping"),
         Key::Later("audience_from"),
         Key::Later("introspection"),
@@ -56,6 +56,12 @@ static ISSUER_KEY: Shape = Shape {
     path: "issuer.keys",
     title: "in an entry of `keys` of [[issuer]]",
     keys: &[Key::Value("file")],
+};
+
+static ISSUER_SECRET: Shape = Shape {
+    path: "issuer.secrets",
+    title: "in an entry of `secrets` of [[issuer]]",
+    keys: &[Key::Value("file"), Key::Value("encoding")],
 };
 
 static CLAIM_MAPPING: Shape = Shape {
@@ -95,6 +101,7 @@ pub(super) fn issuer(value: Value<'_>) -> Option<Issuer> {
             .unwrap_or_default(),
         jwks: table.optional("jwks", |value| Some(value.located(jwks(value)?))),
         keys: table.optional("keys", keys).unwrap_or_default(),
+        secrets: table.optional("secrets", secrets).unwrap_or_default(),
         leeway: table
             .optional("leeway", |value| value.duration(Duration::ZERO..=LEEWAY_MAX))
             .unwrap_or(LEEWAY),
@@ -178,6 +185,28 @@ fn keys(value: Value<'_>) -> Option<Vec<IssuerKey>> {
         Some(IssuerKey { kid, file: file? })
     });
     Some(keys.collect())
+}
+
+fn secrets(value: Value<'_>) -> Option<Vec<IssuerSecret>> {
+    let entries = value.entries()?;
+    let secrets = entries.into_iter().filter_map(|(kid, value)| {
+        let table = value.table(&ISSUER_SECRET)?;
+        let file = table.required("file", Value::file);
+        let encoding = table.optional("encoding", |value| {
+            value.word(&[
+                ("text", Some(SecretEncoding::Text)),
+                ("base64", Some(SecretEncoding::Base64)),
+                ("base64url", Some(SecretEncoding::Base64Url)),
+                ("hex", Some(SecretEncoding::Hex)),
+            ])
+        });
+        Some(IssuerSecret {
+            kid,
+            file: file?,
+            encoding: encoding.unwrap_or_default(),
+        })
+    });
+    Some(secrets.collect())
 }
 
 fn claim_mapping(value: Value<'_>) -> Option<ClaimMapping> {

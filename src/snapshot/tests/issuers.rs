@@ -22,16 +22,18 @@ fn an_issuer_is_defined_once() {
 }
 
 #[test]
-fn algorithms_are_known_and_need_no_shared_secret() {
-    let known = "algorithms are RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA";
-    let secret = "needs a shared secret, which is not available in this version of Tollgate";
+fn algorithms_are_known_and_go_with_the_keys() {
+    let known = "is not supported (algorithms are RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, \
+                 EdDSA, HS256, HS384, HS512)";
+    let secret = "needs a shared secret, and this issuer has public keys (public keys and secrets never go \
+                  together: an issuer has `secrets`, or keys)";
     for (name, says) in [
-        ("none", format!("is not supported ({known})")),
-        ("None", format!("is not supported ({known})")),
-        ("rs256", format!("is not supported ({known})")),
-        ("ES256K", format!("is not supported ({known})")),
-        ("HS256", secret.to_owned()),
-        ("HS512", secret.to_owned()),
+        ("none", known),
+        ("None", known),
+        ("rs256", known),
+        ("ES256K", known),
+        ("HS256", secret),
+        ("HS512", secret),
     ] {
         let line = format!("algorithms = [\"ES256\", \"{name}\"]");
         check(
@@ -39,6 +41,72 @@ fn algorithms_are_known_and_need_no_shared_secret() {
             &[&format!("3:24: the algorithm `{name}` {says}: {line}")],
         );
     }
+}
+
+#[test]
+fn secrets_are_strong_and_stand_alone() {
+    let issuer = |algorithms: &str, rest: &str| {
+        format!("[[issuer]]\nname = \"a\"\nalgorithms = [{algorithms}]\n{rest}")
+    };
+    for (file, says) in [
+        ("missing.txt", "no such file"),
+        (
+            "short.txt",
+            "a secret for HS256 must have at least 32 bytes, this one has 31",
+        ),
+        (
+            "public.pem",
+            "the secret can be guessed: it is a key or a document of another kind",
+        ),
+        ("large.pem", "the file is larger than 1 MiB"),
+    ] {
+        let line = format!("secrets = {{ k = {{ file = \"{file}\" }} }}");
+        check(
+            &issuer("\"HS256\"", &line),
+            &[&format!(
+                "4:26: the secret in {file} cannot be used: {says}: {line}"
+            )],
+        );
+    }
+    let good = "secrets = { k = { file = \"secret.txt\" } }";
+    check(&issuer("\"HS256\"", good), &[]);
+    check(
+        &issuer("\"HS512\", \"HS256\"", good),
+        &["4:26: the secret in secret.txt cannot be used: a secret for \
+        HS512 must have at least 64 bytes, this one has 43: secrets = { k = { file = \"secret.txt\" } }"],
+    );
+    let encoded = "secrets = { k = { file = \"secret.txt\", encoding = \"base64url\" } }";
+    check(&issuer("\"HS256\"", encoded), &[]);
+    check(
+        &issuer("\"HS256\"", &encoded.replace("base64url", "hex")),
+        &["4:26: the secret in secret.txt cannot be \
+        used: the file holds no pairs of hexadecimal digits: secrets = { k = { file = \"secret.txt\", encoding = \"hex\" } }"],
+    );
+    check(
+        &issuer("\"HS256\", \"ES256\"", good),
+        &["3:24: the algorithm `ES256` needs a public key, and this issuer \
+        has `secrets` (with secrets go HS256, HS384 and HS512): algorithms = [\"HS256\", \"ES256\"]"],
+    );
+    check(
+        &issuer("\"ES256\"", good),
+        &[
+            "3:15: the algorithm `ES256` needs a public key, and this issuer has \
+        `secrets` (with secrets go HS256, HS384 and HS512): algorithms = [\"ES256\"]",
+        ],
+    );
+    let both = format!("{good}\njwks.file = \"jwks.json\"");
+    check(
+        &issuer("\"HS256\"", &both),
+        &["5:1: an issuer has either `secrets` or public keys, never both: jwks.file = \"jwks.json\""],
+    );
+    let both = format!("{good}\nkeys = {{ k = {{ file = \"public.pem\" }} }}");
+    check(
+        &issuer("\"HS256\"", &both),
+        &[
+            "5:10: an issuer has either `secrets` or public keys, never both: \
+        keys = { k = { file = \"public.pem\" } }",
+        ],
+    );
 }
 
 #[test]

@@ -13,16 +13,16 @@ use super::{Row, row};
 use crate::harness::{Token, get};
 use crate::world::World;
 
-const MALFORMED: &str = "The token is malformed";
-const SIGNATURE: &str = "The token's signature is not acceptable";
+pub(super) const MALFORMED: &str = "The token is malformed";
+pub(super) const SIGNATURE: &str = "The token's signature is not acceptable";
 const ISSUER: &str = "The token's issuer is not accepted";
-const CLAIMS: &str = "The token's claims are not acceptable";
+pub(super) const CLAIMS: &str = "The token's claims are not acceptable";
 const AUDIENCE: &str = "The token is not for this audience";
 const EXPIRED: &str = "The token is expired";
 const EARLY: &str = "The token is not valid yet";
 const BOUND: &str = "The token is bound to a proof that was not given";
 
-const SERVED: &str = "200 gold mobile /menu/today";
+pub(super) const SERVED: &str = "200 gold mobile /menu/today";
 
 pub(super) fn rows(world: &World) -> Vec<Row> {
     let mut rows = forms(world);
@@ -34,15 +34,15 @@ pub(super) fn rows(world: &World) -> Vec<Row> {
     rows
 }
 
-fn served(what: &'static str, token: &Token<'_>) -> Row {
+pub(super) fn served(what: &'static str, token: &Token<'_>) -> Row {
     row(what, get("/orders/menu/today").bearer(&token.text()), SERVED)
 }
 
-fn refused(what: &'static str, token: &Token<'_>, reason: &str, description: &str) -> Row {
+pub(super) fn refused(what: &'static str, token: &Token<'_>, reason: &str, description: &str) -> Row {
     refused_text(what, &token.text(), reason, description)
 }
 
-fn refused_text(what: &'static str, token: &str, reason: &str, description: &str) -> Row {
+pub(super) fn refused_text(what: &'static str, token: &str, reason: &str, description: &str) -> Row {
     let expected = format!(
         "401 invalid_token {reason}; WWW-Authenticate: Bearer error=\"invalid_token\", \
          error_description=\"{description}\""
