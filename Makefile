@@ -12,7 +12,7 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 CHECKS := fmt-check lint doc test-doc test
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-doc check lint fmt fmt-check doc bench load fuzz clean
+.PHONY: help setup demo run test test-doc endurance check lint fmt fmt-check doc bench load fuzz clean
 
 # $(call install,command,package): installs what has the command, if it is not here.
 define install
@@ -57,6 +57,9 @@ test: setup ## all tests, by cargo-nextest if it is installed
 
 test-doc: setup ## the examples in the documentation, those that must not compile among them
 	cargo test --doc --locked
+
+endurance: setup ## what takes its time: ten minutes without an issuer
+	cargo test --locked --test gateway -- --ignored --nocapture
 
 check: setup ## everything that must pass before a change is taken
 	@for step in $(CHECKS); do \

@@ -3,9 +3,12 @@
 //! Issuers are key servers whose behaviour a test sets and whose fetches it counts ([`KeyServer`]). They answer on
 //! addresses that stay theirs while they are down.
 
+mod flood;
 mod forgery;
 mod hostile;
 mod life;
+mod outage;
+mod rotations;
 mod server;
 
 use std::net::SocketAddr;
