@@ -7,6 +7,7 @@ pub mod fetch;
 pub mod keys;
 pub mod load;
 pub mod reload;
+pub mod state;
 pub mod status;
 pub mod watch;
 

@@ -8,6 +8,7 @@ mod attacks;
 mod callers;
 mod claims;
 mod http;
+mod spellings;
 mod tokens;
 mod upstreams;
 
@@ -59,6 +60,7 @@ pub(crate) fn table(world: &World) -> Vec<Row> {
     rows.extend(callers::rows(world));
     rows.extend(tokens::rows(world));
     rows.extend(attacks::rows(world));
+    rows.extend(spellings::rows(world));
     rows.extend(upstreams::rows());
     rows
 }

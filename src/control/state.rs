@@ -1,0 +1,19 @@
+//! What changes at run time and must outlive the process: applications, subscriptions, API keys, stages of plans,
+//! revocations.
+//!
+//! A [`Store`] keeps records and promises durability; it knows nothing of what they mean. Records mean something here:
+//! [`records`] are the shapes that are kept.
+
+pub mod records;
+
+mod embedded;
+mod store;
+
+#[cfg(test)]
+mod tests;
+
+pub use embedded::Embedded;
+pub use store::{
+    Batch, CHANGES_KEPT, Changes, CommitError, ID_BYTES_MAX, Key, Kind, NOTE_BYTES_MAX, Revision, Store,
+    StoreError, VALUE_BYTES_MAX, Versioned, Write,
+};
