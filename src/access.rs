@@ -24,9 +24,9 @@ pub use reasons::describe_reasons;
 pub use verdict::Verdict;
 pub use view::RequestView;
 
-use crate::api::{Accepted, Api, OfferedPlan, Plan, RenderedHeaders, Route};
+use crate::api::{Accepted, Api, Plan, RenderedHeaders, Route};
 use crate::authorization::authorize;
-use crate::credential::{Credential, CredentialError};
+use crate::credential::{Bearer, Credential, CredentialError, Source, SourceKind};
 use crate::issuer::Keys;
 use crate::snapshot::Snapshot;
 use crate::subscription::{Application, Index, Subscription, SubscriptionError};
@@ -69,6 +69,8 @@ pub struct Permit {
 pub struct Caller {
     /// What the token's verification found.
     pub verdict: Arc<Verdict>,
+    /// What kind of place the token was in; nothing for `Authorization`.
+    pub source: Option<SourceKind>,
     /// The key that vouches for it now.
     pub key: Arc<Key>,
     /// The application, if one is known by the client id.
@@ -100,10 +102,10 @@ pub fn evaluate(
     observer.stage(Stage::Credential);
     let (plan, caller) = match credential {
         Credential::None => (keyless(&found)?, None),
-        Credential::Bearer(token) => {
-            let authentic = authenticate(plane, &found, token, now, observer)?;
+        Credential::Bearer(bearer) => {
+            let authentic = authenticate(plane, &found, &bearer, now, observer)?;
             observer.stage(Stage::Identity);
-            let agreement = agree(plane, &found, &authentic, now)?;
+            let agreement = agree(plane, &found, &bearer, &authentic, now)?;
             observer.stage(Stage::Subscription);
             let Agreement {
                 plan,
@@ -119,6 +121,7 @@ pub fn evaluate(
                 plan,
                 Some(Caller {
                     verdict,
+                    source: bearer.source.map(Source::kind),
                     key,
                     application,
                     subscription,
@@ -173,9 +176,9 @@ fn route<'p>(plane: &DataPlane<'p>, request: &RequestView<'_>) -> Result<Found<'
 }
 
 /// Stages 2 and 3: what the request carries, and whether a plan on offer asks for it.
-fn credential<'r>(found: &Found<'_>, request: &RequestView<'r>) -> Result<Credential<'r>, Box<Denial>> {
+fn credential<'r>(found: &Found<'r>, request: &RequestView<'r>) -> Result<Credential<'r>, Box<Denial>> {
     let denied = |error| Err(Denial::new(Cause::Credential(error)).at(found.api));
-    match crate::credential::extract(request.headers) {
+    match crate::credential::extract(request.headers, request.query, found.api.plans.sources()) {
         Ok(Credential::None) if found.api.plans.keyless().is_none() => denied(CredentialError::Missing),
         Ok(Credential::Bearer(_)) if !found.api.plans.offers().bearer => denied(CredentialError::NotAccepted),
         Ok(credential) => Ok(credential),
@@ -193,20 +196,20 @@ fn keyless(found: &Found<'_>) -> Result<Arc<Plan>, Box<Denial>> {
 fn authenticate<'p>(
     plane: &DataPlane<'p>,
     found: &Found<'p>,
-    token: &str,
+    bearer: &Bearer<'_>,
     now: UnixTime,
     observer: &mut impl Observer,
 ) -> Result<Authentic<'p>, Box<Denial>> {
-    let digest = TokenDigest::of(token);
+    let digest = TokenDigest::of(&bearer.token);
     let tick = tick(now);
     if let Some(hit) = plane.verdicts.get(&digest, tick)
         && let Some(verdict) = hit.value()
     {
-        let accepted = accepted(found, verdict.issuer().as_str())?;
+        let accepted = accepted(found, bearer, verdict.issuer().as_str())?;
         let keys = keys(found, accepted, now)?;
         let keys = keys.set().ok_or_else(|| keys_unavailable(found, accepted))?;
         if let Some(key) = verdict.still_good(accepted, keys, now)
-            && any_plan_accepts(accepted, verdict.audience.borrow())
+            && any_plan_accepts(accepted, bearer, verdict.audience.borrow())
         {
             observer.issuer(&accepted.issuer);
             observer.cache(CacheResult::Hit);
@@ -221,8 +224,8 @@ fn authenticate<'p>(
     } else {
         observer.cache(CacheResult::Miss);
     }
-    let authentic = verify(found, token, now, observer)?;
-    if token.len() > REMEMBERED_BYTES_MAX {
+    let authentic = verify(found, bearer, now, observer)?;
+    if bearer.token.len() > REMEMBERED_BYTES_MAX {
         return Ok(authentic);
     }
     plane
@@ -236,14 +239,14 @@ fn authenticate<'p>(
 /// The token, against the rules and keys of the issuer that it claims to come from, and then who is calling.
 fn verify<'p>(
     found: &Found<'p>,
-    token: &str,
+    bearer: &Bearer<'_>,
     now: UnixTime,
     observer: &mut impl Observer,
 ) -> Result<Authentic<'p>, Box<Denial>> {
     let denied = |error| Denial::new(Cause::Token(error)).at(found.api);
     let mut scratch = Scratch::default();
-    let unverified = UnverifiedToken::parse(token, &mut scratch).map_err(denied)?;
-    let accepted = accepted(found, unverified.claimed_issuer().map_err(denied)?)?;
+    let unverified = UnverifiedToken::parse(&bearer.token, &mut scratch).map_err(denied)?;
+    let accepted = accepted(found, bearer, unverified.claimed_issuer().map_err(denied)?)?;
     let issuer = &accepted.issuer;
     observer.issuer(issuer);
     let keys = keys(found, accepted, now)?;
@@ -253,7 +256,7 @@ fn verify<'p>(
             &issuer.rules,
             keys,
             now,
-            |audience| any_plan_accepts(accepted, audience),
+            |audience| any_plan_accepts(accepted, bearer, audience),
             observer,
         )
         .map_err(|error| denied(error).by(issuer))?;
@@ -268,10 +271,19 @@ fn verify<'p>(
     })
 }
 
-/// The plans that take tokens of this issuer.
-fn accepted<'p>(found: &Found<'p>, issuer: &str) -> Result<&'p Accepted, Box<Denial>> {
+/// The plans that take tokens of this issuer; one of them must look where the token was.
+fn accepted<'p>(found: &Found<'p>, bearer: &Bearer<'_>, issuer: &str) -> Result<&'p Accepted, Box<Denial>> {
     let unknown = || Denial::new(Cause::Token(TokenError::IssuerUnknown)).at(found.api);
-    found.api.plans.for_issuer(issuer).ok_or_else(unknown)
+    let accepted = found.api.plans.for_issuer(issuer).ok_or_else(unknown)?;
+    if !accepted
+        .plans
+        .iter()
+        .any(|offered| offered.plan.looks_in(bearer.source))
+    {
+        let cause = Cause::Credential(CredentialError::SourceNotAccepted);
+        return Err(Denial::new(cause).at(found.api).by(&accepted.issuer));
+    }
+    Ok(accepted)
 }
 
 /// The issuer's keys. Without them nothing can be said about a token, not even about one that was good before.
@@ -288,8 +300,8 @@ fn keys_unavailable(found: &Found<'_>, accepted: &Accepted) -> Box<Denial> {
         .by(&accepted.issuer)
 }
 
-fn any_plan_accepts(accepted: &Accepted, audience: Audience<'_>) -> bool {
-    accepted.plans.iter().any(|plan| plan.audiences.accept(audience))
+fn any_plan_accepts(accepted: &Accepted, bearer: &Bearer<'_>, audience: Audience<'_>) -> bool {
+    accepted.plans.iter().any(|plan| plan.accepts(bearer, audience))
 }
 
 /// The time in the cache's measure: seconds, of which 32 bits last until 2106.
@@ -297,11 +309,12 @@ fn tick(now: UnixTime) -> u32 {
     u32::try_from(now.seconds()).unwrap_or(0)
 }
 
-/// Stage 6: the first plan, in the order written, whose audience the token has and to which the caller has an agreement
-/// in force. If there is none, the most telling refusal answers: that of a subscription which exists.
+/// Stage 6: the first plan, in the order written, that looks where the token was, whose audience it has and to which the
+/// caller has an agreement in force. If there is none, the most telling refusal answers: that of a subscription which exists.
 fn agree(
     plane: &DataPlane<'_>,
     found: &Found<'_>,
+    bearer: &Bearer<'_>,
     authentic: &Authentic<'_>,
     now: UnixTime,
 ) -> Result<Agreement, Box<Denial>> {
@@ -313,10 +326,11 @@ fn agree(
         client.and_then(|client_id| plane.index.application(verdict.issuer().as_str(), client_id));
     let audience = verdict.audience.borrow();
     let mut refusal: Option<(SubscriptionError, &Arc<Plan>)> = None;
-    for OfferedPlan { plan, audiences } in &accepted.plans {
-        if !audiences.accept(audience) {
+    for offered in &accepted.plans {
+        if !offered.accepts(bearer, audience) {
             continue;
         }
+        let plan = &offered.plan;
         match agreement(plane, application.as_ref(), plan, now) {
             Ok(subscription) => {
                 return Ok(Agreement {

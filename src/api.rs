@@ -12,6 +12,7 @@ pub use headers::{
 pub use plans::{Accepted, OfferedPlan, Offers, Plans, Terms};
 
 use crate::authorization::Requirements;
+use crate::credential::Source;
 use crate::id::{ApiName, PlanId, PlanName};
 use crate::upstream::Upstream;
 
@@ -30,7 +31,7 @@ pub struct Api {
     pub context_path: Box<str>,
     /// The path goes upstream without the context path.
     pub strip_context_path: bool,
-    /// `Authorization` goes upstream as it came.
+    /// The credential goes upstream as it came, wherever it was.
     pub forward_credential: bool,
     /// The longest request body, in bytes.
     pub body_bytes_max: u64,
@@ -58,6 +59,8 @@ pub struct Plan {
     pub security: Security,
     /// Callers need a subscription.
     pub subscription_required: bool,
+    /// Where tokens may be besides `Authorization`.
+    pub sources: Vec<Source>,
 }
 
 /// The kind of credential that a plan asks for, in the order of preference.
@@ -67,6 +70,15 @@ pub enum Security {
     Jwt,
     /// None.
     Keyless,
+}
+
+// === impl Plan ===
+
+impl Plan {
+    /// Whether the plan looks for tokens there; nothing stands for `Authorization`, where every plan looks.
+    pub fn looks_in(&self, source: Option<&Source>) -> bool {
+        source.is_none_or(|source| self.sources.contains(source))
+    }
 }
 
 // === impl Security ===

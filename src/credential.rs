@@ -1,19 +1,39 @@
 //! The credential that a request carries, found and bounded, not judged.
 //!
-//! A bearer token comes in exactly one `Authorization` field (RFC 6750 section 2.1). Were two tolerated, the gateway
-//! might check the first and the upstream believe the second. Other schemes are none of ours: for us such a request
-//! carries nothing.
+//! A bearer token comes in exactly one `Authorization` field (RFC 6750 section 2.1), or in exactly one of the other
+//! places ([`Source`]) that the API's plans name. Were two tolerated, the gateway might check the first and the upstream
+//! believe the second. Other schemes are none of ours: for us such a request carries nothing.
+
+mod cookie;
+mod header;
+mod query;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
+pub use source::{Source, SourceError, SourceKind, folds_to, strip_cookies, strip_query};
+
 /// What was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credential<'r> {
     /// Nothing that a plan could ask for.
     None,
-    /// A bearer token, not empty, without spaces.
-    Bearer(&'r str),
+    /// A bearer token.
+    Bearer(Bearer<'r>),
+}
+
+/// A bearer token, and where it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bearer<'r> {
+    /// Not empty, visible ASCII without spaces. Owned only where it had to be decoded.
+    pub token: Cow<'r, str>,
+    /// The place; nothing for `Authorization`, where every plan looks.
+    pub source: Option<&'r Source>,
 }
 
 /// Why a credential cannot be taken.
@@ -23,22 +43,46 @@ pub enum CredentialError {
     Missing,
     /// There is one, and no plan on offer asks for its kind: a caller who shows a token is not anonymous.
     NotAccepted,
-    /// More than one `Authorization` field.
+    /// There is one, and no plan for its issuer looks where it was.
+    SourceNotAccepted,
+    /// More than one `Authorization` field, or tokens in two places, or one place twice.
     Several,
-    /// `Bearer` without a token or with several words, or bytes that are no visible ASCII.
+    /// A place without a token or with several words, or bytes that are no visible ASCII.
     Malformed,
 }
 
 const SCHEME: &str = "bearer";
 
-/// Finds the credential.
+/// Finds the credential: in `Authorization`, and in each of `sources`.
 ///
 /// # Errors
 /// [`CredentialError::Several`] and [`CredentialError::Malformed`].
-pub fn extract(headers: &HeaderMap) -> Result<Credential<'_>, CredentialError> {
+pub fn extract<'r>(
+    headers: &'r HeaderMap,
+    query: Option<&'r str>,
+    sources: &'r [Source],
+) -> Result<Credential<'r>, CredentialError> {
+    let mut found = authorization(headers)?.map(|token| Bearer {
+        token: token.into(),
+        source: None,
+    });
+    for source in sources {
+        let Some(token) = source.find(headers, query)? else {
+            continue;
+        };
+        let source = Some(source);
+        if found.replace(Bearer { token, source }).is_some() {
+            return Err(CredentialError::Several);
+        }
+    }
+    Ok(found.map_or(Credential::None, Credential::Bearer))
+}
+
+/// The token in the one `Authorization` field.
+fn authorization(headers: &HeaderMap) -> Result<Option<&str>, CredentialError> {
     let mut fields = headers.get_all(AUTHORIZATION).iter();
     let Some(field) = fields.next() else {
-        return Ok(Credential::None);
+        return Ok(None);
     };
     if fields.next().is_some() {
         return Err(CredentialError::Several);
@@ -48,7 +92,7 @@ pub fn extract(headers: &HeaderMap) -> Result<Credential<'_>, CredentialError> {
         .get(..SCHEME.len())
         .is_some_and(|scheme| scheme.eq_ignore_ascii_case(SCHEME.as_bytes()));
     if !is_bearer {
-        return Ok(Credential::None);
+        return Ok(None);
     }
     // `to_str` refuses everything but visible ASCII, spaces and tabs.
     let text = field.to_str().map_err(|_| CredentialError::Malformed)?;
@@ -57,18 +101,22 @@ pub fn extract(headers: &HeaderMap) -> Result<Credential<'_>, CredentialError> {
         None => return Err(CredentialError::Malformed),
         Some(b' ') => {}
         // `BearerXYZ` is another scheme.
-        Some(byte) if is_token_byte(byte) => return Ok(Credential::None),
+        Some(byte) if is_token_byte(byte) => return Ok(None),
         // A tab, a comma: no scheme goes on like that, but somebody behind us might take it for a space.
         Some(_) => return Err(CredentialError::Malformed),
     }
-    let token = rest.trim_matches(' ');
-    if token.is_empty() || token.bytes().any(|byte| byte.is_ascii_whitespace()) {
-        return Err(CredentialError::Malformed);
-    }
-    Ok(Credential::Bearer(token))
+    word(rest.trim_matches(' ')).map(Some)
 }
 
-/// A `tchar`, of which schemes are made (RFC 9110 sections 5.6.2 and 11.1).
+/// The text, if it is one word of visible ASCII.
+fn word(text: &str) -> Result<&str, CredentialError> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(CredentialError::Malformed);
+    }
+    Ok(text)
+}
+
+/// A `tchar`, of which schemes and names are made (RFC 9110 sections 5.6.2 and 11.1).
 const fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
@@ -78,54 +126,22 @@ const fn is_token_byte(byte: u8) -> bool {
 
 impl CredentialError {
     /// Every reason there is.
-    pub const ALL: [Self; 4] = [Self::Missing, Self::NotAccepted, Self::Several, Self::Malformed];
+    pub const ALL: [Self; 5] = [
+        Self::Missing,
+        Self::NotAccepted,
+        Self::SourceNotAccepted,
+        Self::Several,
+        Self::Malformed,
+    ];
 
     /// The stable word for logs and metrics.
     pub const fn reason(self) -> &'static str {
         match self {
             Self::Missing => "missing_credentials",
             Self::NotAccepted => "credential_not_accepted",
+            Self::SourceNotAccepted => "source_not_accepted",
             Self::Several => "several_credentials",
             Self::Malformed => "credential_malformed",
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use http::HeaderValue;
-
-    use super::*;
-
-    #[test]
-    fn one_bearer_token_in_one_field() {
-        use CredentialError::{Malformed, Several};
-        for (fields, expected) in [
-            (&[][..], Ok(Credential::None)),
-            (&["Bearer abc"], Ok(Credential::Bearer("abc"))),
-            (&["bEaReR abc"], Ok(Credential::Bearer("abc"))),
-            (&["Bearer   abc"], Ok(Credential::Bearer("abc"))),
-            (&["Basic abc"], Ok(Credential::None)),
-            (&["BearerXYZ"], Ok(Credential::None)),
-            (&["Bearer\tabc"], Err(Malformed)),
-            (&["Bearer,abc"], Err(Malformed)),
-            (&["Bearer=abc"], Err(Malformed)),
-            (&["Bearer-abc d"], Ok(Credential::None)),
-            (&["abc"], Ok(Credential::None)),
-            (&[""], Ok(Credential::None)),
-            (&["Bearer"], Err(Malformed)),
-            (&["Bearer "], Err(Malformed)),
-            (&["Bearer a b"], Err(Malformed)),
-            (&["Bearer a\tb"], Err(Malformed)),
-            (&["Bearer \u{e9}"], Err(Malformed)),
-            (&["Bearer abc", "Bearer abc"], Err(Several)),
-            (&["Basic abc", "Bearer abc"], Err(Several)),
-        ] {
-            let mut headers = HeaderMap::new();
-            for field in fields {
-                headers.append(AUTHORIZATION, HeaderValue::from_bytes(field.as_bytes()).unwrap());
-            }
-            assert_eq!(extract(&headers), expected, "{fields:?}");
         }
     }
 }

@@ -8,8 +8,10 @@ mod answer;
 mod context;
 mod failure;
 mod forward;
+mod grpc;
 mod live;
 mod meters;
+mod private;
 mod record;
 mod view;
 
@@ -198,6 +200,7 @@ impl ProxyHttp for Gateway {
             session.set_keepalive(None);
         }
         let page = answer::Page::of_denial(denial, context);
+        context.answer = Some(page.code());
         // A caller who has hung up is no failure of ours.
         page.send(session).await.map_err(Error::into_down)?;
         Ok(true)
@@ -320,6 +323,7 @@ impl ProxyHttp for Gateway {
         if let (Some(code), true) = (code, unanswered) {
             session.set_keepalive(None);
             let page = answer::Page::of_failure(code, context);
+            context.answer = Some(code);
             // The caller may be gone; the log record says what happened either way.
             let _ = page.send(session).await;
         }

@@ -12,6 +12,7 @@ mod server;
 mod subscribers;
 #[cfg(test)]
 mod tests;
+mod token_from;
 mod upstreams;
 
 use std::collections::HashMap;

@@ -162,6 +162,29 @@ impl Code {
         self.describe().0
     }
 
+    /// The status for callers who speak gRPC. Where our meaning is the same as HTTP's, it follows the table in gRPC's
+    /// `http-grpc-status-mapping.md`; where gRPC has a better word for what has happened, it is that one.
+    pub const fn grpc_status(self) -> u8 {
+        match (self, self.status()) {
+            // How the credential is presented is wrong, not an argument: UNAUTHENTICATED.
+            (Self::InvalidRequest, _) | (_, 401) => 16,
+            // PERMISSION_DENIED
+            (_, 403) => 7,
+            // NOT_FOUND
+            (_, 404) => 5,
+            // UNIMPLEMENTED
+            (_, 405) => 12,
+            // DEADLINE_EXCEEDED
+            (_, 408) => 4,
+            // RESOURCE_EXHAUSTED
+            (_, 413 | 414 | 429 | 431) => 8,
+            // UNAVAILABLE
+            (_, 502..=504) => 14,
+            // INTERNAL
+            _ => 13,
+        }
+    }
+
     /// What a caller reads.
     pub const fn detail(self) -> &'static str {
         self.describe().2
@@ -242,13 +265,14 @@ impl Code {
 
 /// The table of `docs/denials.md`.
 pub fn describe() -> String {
-    let mut page = String::from("| status | code | detail |\n| --- | --- | --- |\n");
+    let mut page = String::from("| status | gRPC | code | detail |\n| --- | --- | --- | --- |\n");
     for code in Code::ALL {
         // Writing to a String does not fail.
         let _ = writeln!(
             page,
-            "| {} | `{}` | {} |",
+            "| {} | {} | `{}` | {} |",
             code.status(),
+            code.grpc_status(),
             code.word(),
             code.detail()
         );

@@ -146,6 +146,10 @@ impl Denial {
             Cause::Credential(CredentialError::NotAccepted) => Answer::new(Code::InvalidToken).challenge(
                 Challenge::InvalidToken("No plan of this API takes a bearer token"),
             ),
+            Cause::Credential(CredentialError::SourceNotAccepted) => Answer::new(Code::InvalidToken)
+                .challenge(Challenge::InvalidToken(
+                    "No plan of this API takes the token from where it was",
+                )),
             Cause::Credential(CredentialError::Several | CredentialError::Malformed) => {
                 Answer::new(Code::InvalidRequest).challenge(Challenge::InvalidRequest)
             }
@@ -199,7 +203,10 @@ impl Denial {
     pub const fn is_token_rejection(&self) -> bool {
         matches!(
             self.cause,
-            Cause::Token(_) | Cause::Identity(_) | Cause::Header(_)
+            Cause::Token(_)
+                | Cause::Identity(_)
+                | Cause::Header(_)
+                | Cause::Credential(CredentialError::SourceNotAccepted)
         )
     }
 }

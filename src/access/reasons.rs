@@ -95,9 +95,14 @@ const fn of_credential(error: CredentialError) -> &'static str {
     match error {
         CredentialError::Missing => "There is no bearer token, and no plan on offer does without.",
         CredentialError::NotAccepted => "There is a bearer token, and no plan on offer asks for one.",
-        CredentialError::Several => "There is more than one `Authorization` field.",
+        CredentialError::SourceNotAccepted => {
+            "No plan for the token's issuer takes tokens from where it was (`token_from`)."
+        }
+        CredentialError::Several => {
+            "There is more than one `Authorization` field, or there are tokens in two places, or in one place twice."
+        }
         CredentialError::Malformed => {
-            "`Bearer` is followed by no token or by several words, or by bytes beyond ASCII."
+            "`Bearer`, or another place for tokens, has no token or several words, or is not written as it must be."
         }
     }
 }

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{SHA256, digest};
 
 use super::Plan;
+use crate::credential::{Bearer, Source};
 use crate::identity::ClaimMapping;
 use crate::issuer::Issuer;
-use crate::token::{Audiences, Rules};
+use crate::token::{Audience, Audiences, Rules};
 
 /// The plans that callers may use: published and deprecated ones.
 #[derive(Debug, Default)]
@@ -20,6 +21,7 @@ pub struct Plans {
     /// By `iss`, byte for byte.
     jwt: HashMap<Box<str>, Accepted>,
     keyless: Option<Arc<Plan>>,
+    sources: Vec<Source>,
 }
 
 /// An issuer whose tokens the API accepts, and for which plans.
@@ -70,12 +72,31 @@ impl Terms {
     }
 }
 
+// === impl OfferedPlan ===
+
+impl OfferedPlan {
+    /// Whether the plan takes a token that was there and is for these.
+    pub fn accepts(&self, bearer: &Bearer<'_>, audience: Audience<'_>) -> bool {
+        self.plan.looks_in(bearer.source) && self.audiences.accept(audience)
+    }
+}
+
 // === impl Plans ===
 
 impl Plans {
     /// Plans by issuer, and at most one keyless plan.
     pub fn new(jwt: HashMap<Box<str>, Accepted>, keyless: Option<Arc<Plan>>) -> Self {
-        Self { jwt, keyless }
+        let offered = jwt.values().flat_map(|accepted| &accepted.plans);
+        let mut sources: Vec<Source> = offered
+            .flat_map(|offered| offered.plan.sources.iter().cloned())
+            .collect();
+        sources.sort();
+        sources.dedup();
+        Self {
+            jwt,
+            keyless,
+            sources,
+        }
     }
 
     /// Whether nothing is on offer: the API then answers as if it did not exist.
@@ -93,6 +114,11 @@ impl Plans {
     /// The plans for tokens of this issuer.
     pub fn for_issuer(&self, issuer: &str) -> Option<&Accepted> {
         self.jwt.get(issuer)
+    }
+
+    /// Where any of them looks for tokens besides `Authorization`, each place once.
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
     }
 
     /// The plan for callers who present nothing.

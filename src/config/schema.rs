@@ -279,7 +279,7 @@ pub struct Api {
     pub claim_header_separator: Option<Located<String>>,
     /// `claim_header_encoding`: what happens to bytes that a header cannot carry. Default percent.
     pub claim_header_encoding: HeaderEncoding,
-    /// `forward_credential`: leave `Authorization` in the request to the upstream. Default false.
+    /// `forward_credential`: leave the credential in the request to the upstream. Default false.
     pub forward_credential: bool,
     /// `body_bytes_max`: for this API. Default the server's.
     pub body_bytes_max: Option<u64>,
@@ -308,6 +308,8 @@ pub struct Plan {
     pub security: Located<Security>,
     /// `issuers`: names; required for `jwt`.
     pub issuers: Vec<Located<String>>,
+    /// `token_from`: where tokens may be besides `Authorization`. Default nowhere.
+    pub token_from: Option<Located<TokenFrom>>,
     /// `audiences`: for this plan, instead of the issuer's.
     pub audiences: Option<Located<Audiences>>,
     /// `stage`. Default published.
@@ -316,6 +318,17 @@ pub struct Plan {
     pub validation: Validation,
     /// `subscription_validation`: callers need a subscription. Default true.
     pub subscription_validation: Option<Located<bool>>,
+}
+
+/// `api.plan.token_from`: at least one of these.
+#[derive(Debug, Clone)]
+pub struct TokenFrom {
+    /// `header`: the name of a field that holds the token, with or without `Bearer` before it.
+    pub header: Option<Located<String>>,
+    /// `cookie`: the name of a cookie.
+    pub cookie: Option<Located<String>>,
+    /// `query`: the name of a parameter.
+    pub query: Option<Located<String>>,
 }
 
 /// The kind of credential that a plan asks for.

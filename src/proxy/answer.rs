@@ -1,6 +1,6 @@
 //! Refusals and failures as HTTP: `application/problem+json` (RFC 9457), written without closing the connection.
 //!
-//! A body never carries a token, a key, an address or a parser's message. Pingora's own error pages close the
+//! Who speaks gRPC gets the same facts in that protocol's way (`grpc`). A body never carries a token, a key, an address or a parser's message. Pingora's own error pages close the
 //! connection; under attack that would cost good callers behind the same proxy theirs, so pages are written here.
 
 use bytes::Bytes;
@@ -12,6 +12,7 @@ use pingora::proxy::Session;
 use serde::Serialize;
 
 use super::context::Context;
+use super::grpc;
 use crate::access::{Answer, Code, Denial};
 
 /// How long a caller waits before asking an unreachable upstream again, in seconds.
@@ -82,8 +83,41 @@ impl Page {
         }
     }
 
+    /// The code that it tells.
+    pub(super) const fn code(&self) -> Code {
+        self.code
+    }
+
     /// Writes the answer.
     pub(super) async fn send(self, session: &mut Session) -> Result<()> {
+        let request = session.req_header();
+        let (mut header, body) = if grpc::is_asked_for(&request.headers) {
+            (grpc::header(self.code, self.reason)?, Vec::new())
+        } else {
+            self.problem()?
+        };
+        let no_body = body.is_empty() || request.method == Method::HEAD;
+        header.set_content_length(body.len())?;
+        header.insert_header(CACHE_CONTROL, "no-store")?;
+        header.insert_header(self.request_id_header, self.request_id)?;
+        if let Some(challenge) = self.challenge {
+            header.insert_header(WWW_AUTHENTICATE, challenge)?;
+        }
+        if let Some(allow) = self.allow {
+            header.insert_header(ALLOW, allow)?;
+        }
+        if let Some(seconds) = self.retry_after {
+            header.insert_header(RETRY_AFTER, seconds.to_string())?;
+        }
+        session.write_response_header(Box::new(header), no_body).await?;
+        if !no_body {
+            session.write_response_body(Some(Bytes::from(body)), true).await?;
+        }
+        Ok(())
+    }
+
+    /// A header without what every answer has, and the body.
+    fn problem(&self) -> Result<(ResponseHeader, Vec<u8>)> {
         let problem = Problem {
             kind: format!("urn:tollgate:problem:{}", self.code.word()),
             title: self.code.title(),
@@ -97,23 +131,6 @@ impl Page {
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut header = ResponseHeader::build(self.code.status(), Some(8))?;
         header.insert_header(CONTENT_TYPE, "application/problem+json")?;
-        header.insert_header(CACHE_CONTROL, "no-store")?;
-        header.insert_header(self.request_id_header, &self.request_id)?;
-        header.set_content_length(body.len())?;
-        if let Some(challenge) = self.challenge {
-            header.insert_header(WWW_AUTHENTICATE, challenge)?;
-        }
-        if let Some(allow) = self.allow {
-            header.insert_header(ALLOW, allow)?;
-        }
-        if let Some(seconds) = self.retry_after {
-            header.insert_header(RETRY_AFTER, seconds.to_string())?;
-        }
-        let head = session.req_header().method == Method::HEAD;
-        session.write_response_header(Box::new(header), head).await?;
-        if !head {
-            session.write_response_body(Some(Bytes::from(body)), true).await?;
-        }
-        Ok(())
+        Ok((header, body))
     }
 }

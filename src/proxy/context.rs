@@ -50,6 +50,8 @@ pub struct Context {
     pub(super) body_bytes: u64,
     /// What went wrong after the decision.
     pub(super) failure: Option<Code>,
+    /// The code that the gateway itself answered with.
+    pub(super) answer: Option<Code>,
     /// Counts the request as in flight until it is dropped, whatever happens.
     _in_flight: InFlight,
 }
@@ -94,6 +96,7 @@ impl Context {
             last_byte: None,
             body_bytes: 0,
             failure: None,
+            answer: None,
             _in_flight: in_flight,
         }
     }

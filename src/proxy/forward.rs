@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use http::header::{AUTHORIZATION, CONNECTION, HOST, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::header::{AUTHORIZATION, CONNECTION, COOKIE, HOST, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -14,8 +14,10 @@ use pingora::proxy::Session;
 use pingora::{Error, ErrorType, OrErr as _, Result};
 
 use super::context::{Context, Outcome};
+use super::private;
 use super::view::Client;
 use crate::access::Permit;
+use crate::credential::{Source, folds_to, strip_cookies, strip_query};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -30,10 +32,11 @@ pub(super) fn request(session: &Session, request: &mut RequestHeader, context: &
         );
     };
     let http = &context.live.snapshot.http;
+    let sources = ended_here(permit);
     let foreign: Vec<HeaderName> = request
         .headers
         .keys()
-        .filter(|name| http.owns(name.as_str()))
+        .filter(|name| http.owns(name.as_str()) || folds_to(name.as_str(), sources))
         .cloned()
         .collect();
     for name in &foreign {
@@ -42,6 +45,7 @@ pub(super) fn request(session: &Session, request: &mut RequestHeader, context: &
     if !permit.api().forward_credential {
         request.remove_header(&AUTHORIZATION);
     }
+    cookies(request, sources)?;
     for (name, value) in permit.headers() {
         request.insert_header(name.clone(), value.clone())?;
     }
@@ -54,6 +58,43 @@ pub(super) fn request(session: &Session, request: &mut RequestHeader, context: &
     forwarded(session, request, context.client)?;
     request.insert_header(http.request_id_header.clone(), &context.request_id)?;
     target(request, permit, context)
+}
+
+/// Places where the API's plans look for tokens, and which therefore end here: also when nothing was found there.
+fn ended_here(permit: &Permit) -> &[Source] {
+    let api = permit.api();
+    if api.forward_credential {
+        &[]
+    } else {
+        api.plans.sources()
+    }
+}
+
+/// Takes tokens out of `Cookie`; a field in which nothing else was goes as a whole.
+fn cookies(request: &mut RequestHeader, sources: &[Source]) -> Result<()> {
+    if sources.is_empty() {
+        return Ok(());
+    }
+    let fields = request.headers.get_all(COOKIE).iter();
+    let stripped: Vec<Option<Vec<u8>>> = fields.map(|field| strip_cookies(field, sources)).collect();
+    if stripped.iter().all(Option::is_none) {
+        return Ok(());
+    }
+    let fields = request.headers.get_all(COOKIE).iter().cloned();
+    let kept: Vec<HeaderValue> = fields
+        .zip(stripped)
+        .filter_map(|(field, stripped)| match stripped {
+            None => Some(field),
+            Some(rest) if rest.is_empty() => None,
+            // Part of a value is a value.
+            Some(rest) => HeaderValue::from_bytes(&rest).ok(),
+        })
+        .collect();
+    request.remove_header(&COOKIE);
+    for field in kept {
+        request.append_header(COOKIE, field)?;
+    }
+    Ok(())
 }
 
 /// Cleans the upstream's answer: hop-by-hop fields end here (RFC 9110 section 7.6.1).
@@ -93,7 +134,10 @@ pub(super) fn response(
     }
     let http = &context.live.snapshot.http;
     response.insert_header(http.request_id_header.clone(), &context.request_id)?;
-    Ok(())
+    match &context.outcome {
+        Outcome::Permitted(permit) => private::keep(response, permit),
+        Outcome::Undecided | Outcome::Denied(_) => Ok(()),
+    }
 }
 
 /// `X-Forwarded-*`: what a trusted proxy said is continued, what anybody else said is forgotten.
@@ -134,9 +178,16 @@ fn target(request: &mut RequestHeader, permit: &Permit, context: &Context) -> Re
     let api = permit.api();
     let strips = api.strip_context_path && !api.context_path.is_empty();
     let absolute = request.uri.authority().is_some() || request.raw_path().first() != Some(&b'/');
-    if context.target.is_none() && !strips && !absolute {
+    let came = request.uri.query();
+    let stripped = came.and_then(|query| strip_query(query, ended_here(permit)));
+    if context.target.is_none() && !strips && !absolute && stripped.is_none() {
         return Ok(());
     }
+    let query = match &stripped {
+        Some(rest) if rest.is_empty() => None,
+        Some(rest) => Some(rest.as_str()),
+        None => came,
+    };
     let path = context.target.as_deref().unwrap_or_else(|| request.uri.path());
     let path = if strips {
         path.get(api.context_path.len()..).unwrap_or("/")
@@ -144,7 +195,7 @@ fn target(request: &mut RequestHeader, permit: &Permit, context: &Context) -> Re
         path
     };
     let path = if path.is_empty() { "/" } else { path };
-    let target = match request.uri.query() {
+    let target = match query {
         Some(query) => format!("{path}?{query}"),
         None => path.to_owned(),
     };

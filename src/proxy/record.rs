@@ -10,6 +10,7 @@ use tracing_appender::non_blocking::NonBlocking;
 
 use super::context::{Context, Outcome};
 use crate::access::{Code, Permit};
+use crate::api::Api;
 use crate::credential::{Credential, extract};
 use crate::identity::Identity;
 use crate::telemetry::AccessRecord;
@@ -77,7 +78,12 @@ pub(super) fn finish(session: &Session, context: &Context, log: Option<&AccessLo
     {
         meters.token_rejected(denial, &context.live.snapshot);
     }
-    meters.answered(api, facts.plan.map(|(index, _)| index), status);
+    // A refusal is one in whatever protocol it was told: gRPC's is a 200.
+    let class_of = context
+        .answer
+        .filter(|_| status != 0)
+        .map_or(status, Code::status);
+    meters.answered(api, facts.plan.map(|(index, _)| index), class_of);
     meters.decided(
         facts.permit.map(|permit| permit.plan().security),
         context.access_duration,
@@ -86,7 +92,11 @@ pub(super) fn finish(session: &Session, context: &Context, log: Option<&AccessLo
         meters.upstream(permit.route().upstream.index, took);
     }
     if let Some(log) = log {
-        write(session, context, &facts, &times, status, log);
+        // A number or nothing, whoever wrote it.
+        let grpc_status = answer
+            .and_then(|answer| answer.headers.get("grpc-status"))
+            .and_then(|status| status.to_str().ok()?.parse().ok());
+        write(session, context, &facts, &times, (status, grpc_status), log);
     }
 }
 
@@ -167,14 +177,15 @@ fn write(
     context: &Context,
     facts: &Facts<'_>,
     times: &Times,
-    status: u16,
+    (status, grpc_status): (u16, Option<u8>),
     log: &AccessLog,
 ) {
     let request = session.req_header();
     let claims = claims(context, facts);
     let claims: Vec<(&str, &serde_json::Value)> = claims.iter().map(|(name, value)| (*name, value)).collect();
-    let digest = match extract(&request.headers) {
-        Ok(Credential::Bearer(token)) => Some(token_digest(token)),
+    let sources = api(context).map_or(&[][..], |api| api.plans.sources());
+    let digest = match extract(&request.headers, request.uri.query(), sources) {
+        Ok(Credential::Bearer(bearer)) => Some(token_digest(&bearer.token)),
         _ => None,
     };
     let record = AccessRecord {
@@ -189,6 +200,7 @@ fn write(
         path: request.uri.path(),
         protocol: protocol(request.version),
         status,
+        grpc_status,
         outcome: facts.outcome,
         reason: facts.reason,
         api: facts.api.map(|(_, name)| name),
@@ -211,6 +223,15 @@ fn write(
     record.write_line(&mut line);
     // The writer takes whole lines and never blocks; what it drops it counts.
     let _ = log.writer.clone().write_all(&line);
+}
+
+/// The API that was asked for, if one was found.
+fn api(context: &Context) -> Option<&Api> {
+    match &context.outcome {
+        Outcome::Undecided => None,
+        Outcome::Permitted(permit) => Some(permit.api()),
+        Outcome::Denied(denial) => denial.api.as_deref(),
+    }
 }
 
 fn claims<'c>(context: &'c Context, facts: &Facts<'c>) -> Vec<(&'c str, serde_json::Value)> {

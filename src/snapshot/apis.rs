@@ -11,6 +11,7 @@ use http::HeaderName;
 
 use super::issuers::{Draft as IssuerDraft, accepted};
 use super::server::HttpSettings;
+use super::token_from;
 use super::upstreams::{Upstreams, find_upstream};
 use super::{KeptClaims, Names, mistake, refused, shown, unknown};
 use crate::api::{
@@ -19,6 +20,7 @@ use crate::api::{
 };
 use crate::authorization::{Requirements, ScopeMatch, is_scope};
 use crate::config::{self, Located, Mistake, Mistakes, Place, Stage};
+use crate::credential::Source;
 use crate::id::{ApiName, PlanId, PlanName, parse_name};
 use crate::identity::{ClaimMapping, ClaimPath};
 use crate::route::{ContextPath, HostPattern, MethodSet, RoutePattern, Table, TableBuilder, TableError};
@@ -71,6 +73,7 @@ pub(super) struct PlanDraft {
     pub(super) stage: Stage,
     pub(super) validation: config::Validation,
     subscription_required: bool,
+    sources: Vec<Source>,
     issuers: Vec<Located<String>>,
     audiences: Option<AcceptedAudiences>,
 }
@@ -133,7 +136,7 @@ pub(super) fn drafts(
                 config::HeaderEncoding::Refuse => HeaderEncoding::Refuse,
             },
         };
-        let plans = compile_plans(plans, issuers, mistakes);
+        let plans = compile_plans(plans, &claim_headers.fields, http, issuers, mistakes);
         let routes = routes
             .into_iter()
             .filter_map(|route| compile_route(route, upstream.as_ref(), upstreams, mistakes))
@@ -278,6 +281,7 @@ fn offer(api: &str, drafts: Vec<PlanDraft>, mappings: &mut Mappings<'_>, all: &m
             index: all.len(),
             security: draft.security,
             subscription_required: draft.subscription_required,
+            sources: draft.sources,
         });
         all.push(Arc::clone(&plan));
         if draft.security == Security::Keyless {
@@ -314,6 +318,8 @@ const fn is_offered(stage: Stage) -> bool {
 
 fn compile_plans(
     written: Vec<config::Plan>,
+    claim_headers: &[ClaimHeader],
+    http: &HttpSettings,
     issuers: &[IssuerDraft],
     mistakes: &mut Mistakes,
 ) -> Vec<PlanDraft> {
@@ -325,6 +331,7 @@ fn compile_plans(
             name,
             security,
             issuers: accepted_issuers,
+            token_from,
             audiences,
             stage,
             validation,
@@ -349,6 +356,9 @@ fn compile_plans(
             config::Security::Keyless => {
                 let misplaced = [
                     accepted_issuers.first().map(|issuer| ("issuers", &issuer.place)),
+                    token_from
+                        .as_ref()
+                        .map(|token_from| ("token_from", &token_from.place)),
                     audiences
                         .as_ref()
                         .map(|audiences| ("audiences", &audiences.place)),
@@ -379,6 +389,7 @@ fn compile_plans(
             stage: stage.value,
             validation,
             subscription_required: subscription_validation.is_none_or(|flag| flag.value),
+            sources: token_from::compile(token_from.as_ref(), claim_headers, http, mistakes),
             issuers: accepted_issuers,
             audiences: own_audiences,
         });

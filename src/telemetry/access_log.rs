@@ -63,6 +63,9 @@ pub struct AccessRecord<'r> {
     pub protocol: &'r str,
     /// What the caller saw.
     pub status: u16,
+    /// The status that a caller of gRPC saw, where it came with the header; absent for all others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grpc_status: Option<u8>,
     /// `permit`, or the code of the denial.
     #[serde(serialize_with = "text")]
     pub outcome: &'r str,

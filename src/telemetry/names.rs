@@ -41,7 +41,7 @@ pub struct Description {
 /// Every request once, when it is finished.
 pub const REQUESTS: Named<Counter, 3> = Named::counter(
     "tollgate_requests_total",
-    "Requests answered, by the class of the status that the caller saw.",
+    "Requests answered, by the class of the status that the caller saw, or would have seen instead of gRPC's 200.",
     ["api", "plan", "status_class"],
 );
 

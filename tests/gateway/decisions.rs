@@ -8,6 +8,7 @@ mod attacks;
 mod callers;
 mod claims;
 mod http;
+mod sources;
 mod spellings;
 mod tokens;
 mod upstreams;
@@ -58,6 +59,7 @@ fn row(what: &'static str, request: Request, expected: &str) -> Row {
 pub(crate) fn table(world: &World) -> Vec<Row> {
     let mut rows = http::rows(world);
     rows.extend(callers::rows(world));
+    rows.extend(sources::rows(world));
     rows.extend(tokens::rows(world));
     rows.extend(attacks::rows(world));
     rows.extend(spellings::rows(world));

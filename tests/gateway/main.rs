@@ -14,6 +14,7 @@
 
 mod commands;
 mod decisions;
+mod grpc;
 mod harness;
 mod headers;
 mod keep_alive;

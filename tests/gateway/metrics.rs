@@ -25,6 +25,9 @@ const CONFIGURED: [(&str, &[&str]); 4] = [
             "claims",
             "careful",
             "passing",
+            "sources",
+            "sources-open",
+            "sources-passing",
             "dark",
             "refused",
             "hosted",
@@ -35,7 +38,12 @@ const CONFIGURED: [(&str, &[&str]); 4] = [
             "old",
         ],
     ),
-    ("plan", &["-", "gold", "silver", "partner", "any", "open"]),
+    (
+        "plan",
+        &[
+            "-", "gold", "silver", "partner", "any", "open", "header", "browser",
+        ],
+    ),
     (
         "issuer",
         &[

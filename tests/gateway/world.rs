@@ -287,6 +287,59 @@ security = "jwt"
 issuers = ["https://acme.example/"]
 subscription_validation = false
 
+# Tokens from other places than `Authorization`: of one plan a header, of the other a cookie and a parameter.
+[[api]]
+name = "sources"
+context_path = "/sources"
+upstream = "sample"
+
+[[api.plan]]
+name = "header"
+security = "jwt"
+issuers = ["https://acme.example/"]
+subscription_validation = false
+token_from = { header = "X-Access-Token" }
+
+[[api.plan]]
+name = "browser"
+security = "jwt"
+issuers = ["https://acme.example/", "https://globex.example/"]
+audiences = ["https://partner.example"]
+subscription_validation = false
+token_from = { cookie = "session", query = "access_token" }
+
+# The same places, beside a keyless plan.
+[[api]]
+name = "sources-open"
+context_path = "/sources-open"
+strip_context_path = true
+upstream = "sample"
+
+[[api.plan]]
+name = "open"
+security = "keyless"
+
+[[api.plan]]
+name = "any"
+security = "jwt"
+issuers = ["https://acme.example/"]
+subscription_validation = false
+token_from = { header = "X-Access-Token", cookie = "session", query = "access_token" }
+
+# The same places, and what is there goes on to the upstream.
+[[api]]
+name = "sources-passing"
+context_path = "/sources-passing"
+upstream = "sample"
+forward_credential = true
+
+[[api.plan]]
+name = "any"
+security = "jwt"
+issuers = ["https://acme.example/"]
+subscription_validation = false
+token_from = { header = "X-Access-Token", cookie = "session", query = "access_token" }
+
 [[api]]
 name = "dark"
 context_path = "/dark"

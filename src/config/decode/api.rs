@@ -6,7 +6,9 @@
 use super::issuer::audiences;
 use super::server::BODY_BYTES_MAX;
 use crate::config::place::Located;
-use crate::config::schema::{Api, HeaderEncoding, Plan, Route, ScopeMatch, Security, Stage, Validation};
+use crate::config::schema::{
+    Api, HeaderEncoding, Plan, Route, ScopeMatch, Security, Stage, TokenFrom, Validation,
+};
 use crate::config::table::{Key, Shape};
 use crate::config::value::Value;
 
@@ -40,6 +42,7 @@ static PLAN: Shape = Shape {
         Key::Value("name"),
         Key::Value("security"),
         Key::Value("issuers"),
+        Key::Table("token_from", &TOKEN_FROM),
         Key::Value("audiences"),
         Key::Value("stage"),
         Key::Value("validation"),
@@ -56,6 +59,12 @@ static PLAN: Shape = Shape {
         Key::Later("close_at"),
         Key::Later("resources"),
     ],
+};
+
+static TOKEN_FROM: Shape = Shape {
+    path: "api.plan.token_from",
+    title: "in `token_from` of [[api.plan]]",
+    keys: &[Key::Value("header"), Key::Value("cookie"), Key::Value("query")],
 };
 
 static ROUTE: Shape = Shape {
@@ -134,6 +143,7 @@ fn plan(value: Value<'_>) -> Option<Plan> {
         issuers: table
             .optional("issuers", Value::texts_not_empty)
             .unwrap_or_default(),
+        token_from: table.optional("token_from", |value| Some(value.located(token_from(value)?))),
         audiences: table.optional("audiences", audiences),
         // A default has no place of its own; the plan's is the best there is.
         stage: stage.unwrap_or_else(|| value.located(Stage::default())),
@@ -151,6 +161,20 @@ fn plan(value: Value<'_>) -> Option<Plan> {
         name: name?,
         security: security?,
     })
+}
+
+fn token_from(value: Value<'_>) -> Option<TokenFrom> {
+    let table = value.table(&TOKEN_FROM)?;
+    let token_from = TokenFrom {
+        header: table.optional("header", Value::text),
+        cookie: table.optional("cookie", Value::text),
+        query: table.optional("query", Value::text),
+    };
+    if !["header", "cookie", "query"].iter().any(|key| table.has(key)) {
+        table.missing("`header`, `cookie` or `query`");
+        return None;
+    }
+    Some(token_from)
 }
 
 fn security(value: Value<'_>) -> Option<Security> {

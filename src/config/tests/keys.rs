@@ -163,3 +163,26 @@ fn required_keys() {
         ],
     );
 }
+
+#[test]
+fn a_place_for_tokens_has_at_least_one_name() {
+    let plan = "[[api]]\nname = \"a\"\ncontext_path = \"/\"\nupstream = \"u\"\n[[api.plan]]\nname = \"p\"\nsecurity = \"jwt\"\n";
+    check(
+        &format!("{plan}token_from = {{}}\n"),
+        &[
+            "8:14: missing required key `header`, `cookie` or `query` in `token_from` of [[api.plan]]: token_from = {}",
+        ],
+    );
+    check(
+        &format!("{plan}token_from = {{ cookies = \"c\", query = 1 }}\n"),
+        &[
+            "8:16: unknown key `cookies` in `token_from` of [[api.plan]] (did you mean `cookie`?): \
+             token_from = { cookies = \"c\", query = 1 }",
+            "8:39: expected a string, found an integer: token_from = { cookies = \"c\", query = 1 }",
+        ],
+    );
+    check(
+        &format!("{plan}token_from = \"cookie\"\n"),
+        &["8:14: expected a table, found a string: token_from = \"cookie\""],
+    );
+}

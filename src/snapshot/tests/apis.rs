@@ -304,3 +304,84 @@ fn a_claim_header_is_the_gateways_to_set_and_set_once() {
            claim_headers = { X-Request-Id = \"jti\" }"],
     );
 }
+
+#[test]
+fn a_token_may_come_from_a_place_that_is_nobody_elses() {
+    let plan = |token_from: &str| format!("{PLAN}token_from = {{ {token_from} }}\n");
+    for (token_from, column, says) in [
+        (
+            "header = \"Host\"",
+            "25",
+            "the header `Host` is reserved for HTTP or for the gateway itself",
+        ),
+        (
+            "header = \"authorization\"",
+            "25",
+            "the header `authorization` is reserved for HTTP or for the gateway itself",
+        ),
+        (
+            "header = \"Cookie\"",
+            "25",
+            "the header `Cookie` is reserved for HTTP or for the gateway itself",
+        ),
+        (
+            "header = \"X-Original-URL\"",
+            "25",
+            "the header `X-Original-URL` is reserved for HTTP or for the gateway itself",
+        ),
+        (
+            "header = \"X-Forwarded-Token\"",
+            "25",
+            "the header `X-Forwarded-Token` is reserved for HTTP or for the gateway itself",
+        ),
+        (
+            "header = \"x-request-id\"",
+            "25",
+            "the header `x-request-id` already carries the request id",
+        ),
+        (
+            "header = \"X Token\"",
+            "25",
+            "the header name `X Token` is none (RFC 9110 section 5.1)",
+        ),
+        (
+            "header = \"X_Token\"",
+            "25",
+            "the header `X_Token`: the name may hold only letters, digits and `-`: upstreams that fold names would \
+             take others for the same",
+        ),
+        (
+            "cookie = \"a b\"",
+            "25",
+            "the cookie `a b`: the name is no cookie's (RFC 6265 section 4.1.1)",
+        ),
+        (
+            "query = \"a+b\"",
+            "24",
+            "the query `a+b`: the name may hold only letters, digits, `-`, `.`, `_` and `~`",
+        ),
+    ] {
+        check(
+            &plan(token_from),
+            &[&format!("9:{column}: {says}: token_from = {{ {token_from} }}")],
+        );
+    }
+    check(
+        &format!("{PLAN}token_from = {{ header = \"x-user\" }}\n").replace(
+            "[[api.plan]]",
+            "claim_headers = { X_User = \"sub\" }\n[[api.plan]]",
+        ),
+        &[
+            "10:25: the header `x-user` already carries a claim to the upstream (`claim_headers`): \
+           token_from = { header = \"x-user\" }",
+        ],
+    );
+    check(
+        &format!(
+            "{API}[[api.plan]]\nname = \"open\"\nsecurity = \"keyless\"\ntoken_from = {{ cookie = \"c\" }}\n"
+        ),
+        &[
+            "8:14: a keyless plan takes no `token_from`: it asks callers for nothing: token_from = { cookie = \"c\" }",
+        ],
+    );
+}

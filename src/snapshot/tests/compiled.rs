@@ -284,3 +284,34 @@ fn fields_that_the_gateway_sets_are_its_own_in_every_spelling() {
         assert_eq!(snapshot.http.owns(name), owned, "{name}");
     }
 }
+
+#[test]
+fn the_places_for_tokens_are_those_of_the_plans_on_offer() {
+    let snapshot = snapshot(&format!(
+        "{PLAN}token_from = {{ header = \"X-Token\", query = \"token\" }}\n\
+         [[api.plan]]\nname = \"silver\"\nsecurity = \"jwt\"\nissuers = [\"acme\"]\n\
+         token_from = {{ query = \"token\", cookie = \"session\" }}\n\
+         [[api.plan]]\nname = \"later\"\nsecurity = \"jwt\"\nissuers = [\"acme\"]\nstage = \"staging\"\n\
+         token_from = {{ cookie = \"later\" }}\n"
+    ));
+    let names = |sources: &[crate::credential::Source]| -> Vec<String> {
+        sources.iter().map(ToString::to_string).collect()
+    };
+    let plans = &snapshot.apis.first().unwrap().plans;
+    assert_eq!(
+        names(plans.sources()),
+        ["header `x-token`", "cookie `session`", "query `token`"]
+    );
+    let offered = &plans.for_issuer("acme").unwrap().plans;
+    let of_plans: Vec<_> = offered
+        .iter()
+        .map(|offered| names(&offered.plan.sources))
+        .collect();
+    assert_eq!(
+        of_plans,
+        [
+            ["header `x-token`", "query `token`"],
+            ["cookie `session`", "query `token`"]
+        ]
+    );
+}

@@ -123,14 +123,18 @@ impl Request {
         &self.target
     }
 
-    /// Words of `Authorization` fields that are long enough to be secret.
+    /// Words of the query and of fields that may hold credentials, as far as they are long enough to be secret.
     pub(crate) fn secrets(&self) -> Vec<String> {
-        let named = |name: &str| name.eq_ignore_ascii_case("authorization");
+        let places = ["authorization", "cookie", "x-access-token", "x_access_token"];
+        let named = |name: &str| places.iter().any(|place| name.eq_ignore_ascii_case(place));
         let values = self.fields.iter().filter(|(name, _)| named(name));
+        let values = values.map(|(_, value)| String::from_utf8_lossy(value).into_owned());
+        let query = self.target.split_once('?').map(|(_, query)| query.to_owned());
         values
-            .flat_map(|(_, value)| {
-                let text = String::from_utf8_lossy(value).into_owned();
-                text.split(' ').map(ToOwned::to_owned).collect::<Vec<_>>()
+            .chain(query)
+            .flat_map(|text| {
+                let words = text.split([' ', '=', ';', '&']).map(ToOwned::to_owned);
+                words.collect::<Vec<_>>()
             })
             .filter(|word| word.len() >= 20)
             .collect()

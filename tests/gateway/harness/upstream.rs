@@ -61,7 +61,7 @@ struct Shared {
 
 impl Upstream {
     /// A server that answers with what it got as JSON, and behaves by the last segment of the path: `close`, `hop`,
-    /// `failing`, `silent`, `reset`, `garbage`, `chunked`, `slow`, `cut`.
+    /// `cached`, `failing`, `silent`, `reset`, `garbage`, `chunked`, `slow`, `cut`.
     pub(crate) fn start() -> Self {
         Self::answering(behave)
     }
@@ -263,6 +263,10 @@ fn behave(request: &Received) -> Answer {
                 ("X-Request-Id", "the-upstream's"),
                 ("X-Kept", "1"),
             ];
+            Answer::Bytes(respond(200, &fields, &echo))
+        }
+        "cached" => {
+            let fields = [json, ("Cache-Control", "public, max-age=60")];
             Answer::Bytes(respond(200, &fields, &echo))
         }
         "failing" => Answer::Bytes(respond(500, &[json], "{\"from\":\"upstream\"}")),
