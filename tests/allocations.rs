@@ -49,6 +49,7 @@ claim_headers = { X-User = "sub", X-Role = "role" }
 name = "gold"
 security = "jwt"
 issuers = ["acme"]
+token_from = { header = "X-Access-Token", cookie = "session", query = "access_token" }
 [[api.route]]
 path = "/menu/{id}"
 methods = ["GET"]
@@ -97,6 +98,7 @@ fn allocations(
     index: &Index,
     verdicts: &Cache<Arc<Verdict>>,
     headers: &HeaderMap,
+    query: Option<&str>,
 ) -> u64 {
     let plane = DataPlane {
         snapshot,
@@ -107,7 +109,7 @@ fn allocations(
         method: "GET",
         host: "api.example",
         path: "/orders/menu/1",
-        query: None,
+        query,
         headers,
         client: None,
     };
@@ -131,16 +133,34 @@ fn a_decision_allocates_no_more_than_its_budget() {
     });
     let mut headers = HeaderMap::new();
     assert!(
-        allocations(&snapshot, &index, &verdicts, &headers) <= MISSING_BUDGET,
+        allocations(&snapshot, &index, &verdicts, &headers, None) <= MISSING_BUDGET,
         "no credential"
     );
     let token = key.mint(Some("k1"), &claims).unwrap();
     headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
-    let cold = allocations(&snapshot, &index, &verdicts, &headers);
+    let cold = allocations(&snapshot, &index, &verdicts, &headers, None);
     assert_eq!(verdicts.len(), 1, "the token passes");
     assert!(cold <= COLD_BUDGET, "a cold token allocates {cold} times");
-    for _ in 0..3 {
-        let warm = allocations(&snapshot, &index, &verdicts, &headers);
-        assert!(warm <= WARM_BUDGET, "a warm token allocates {warm} times");
+    // The token in every place in turn, each time alone.
+    for (place, value) in [
+        ("authorization", format!("Bearer {token}")),
+        ("x-access-token", token.clone()),
+        ("cookie", format!("a=1; session={token}; b=2")),
+        ("the query", format!("a=1&access_token={token}")),
+    ] {
+        let mut headers = HeaderMap::new();
+        let mut query = None;
+        match place {
+            "the query" => query = Some(value.as_str()),
+            field => drop(headers.insert(field, value.parse().unwrap())),
+        }
+        for _ in 0..3 {
+            let warm = allocations(&snapshot, &index, &verdicts, &headers, query);
+            assert!(
+                warm <= WARM_BUDGET,
+                "a warm token in {place} allocates {warm} times"
+            );
+        }
+        assert_eq!(verdicts.len(), 1, "the token in {place} is the same");
     }
 }

@@ -93,6 +93,20 @@ path = "/private"
 scopes = ["private"]
 
 [[api]]
+name = "anywhere"               # tokens in every place, or none
+context_path = "/anywhere"
+upstream = "sample"
+[[api.plan]]
+name = "members"
+security = "jwt"
+issuers = ["acme"]
+subscription_validation = false
+token_from = { header = "X-Access-Token", cookie = "session", query = "access_token" }
+[[api.plan]]
+name = "everybody"
+security = "keyless"
+
+[[api]]
 name = "open"
 context_path = "/open"
 upstream = "sample"
@@ -216,6 +230,7 @@ struct Memory(BTreeMap<PathBuf, Vec<u8>>);
 struct Request {
     method: String,
     path: String,
+    query: Option<String>,
     headers: HeaderMap,
 }
 
@@ -279,7 +294,7 @@ impl World {
             method: &request.method,
             host,
             path: &request.path,
-            query: None,
+            query: request.query.as_deref(),
             headers: &request.headers,
             client: None,
         };
@@ -307,6 +322,7 @@ impl Request {
         Self {
             method: method.to_owned(),
             path: path.to_owned(),
+            query: None,
             headers: HeaderMap::new(),
         }
     }

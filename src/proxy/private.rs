@@ -13,7 +13,8 @@ use crate::access::Permit;
 
 /// Keeps an answer out of shared caches, if the token came from where they do not look.
 pub(super) fn keep(response: &mut ResponseHeader, permit: &Permit) -> Result<()> {
-    if permit.caller().is_none_or(|caller| caller.source.is_none()) {
+    let elsewhere = permit.caller().is_some_and(|caller| caller.source.is_some());
+    if !elsewhere || response.status.is_informational() {
         return Ok(());
     }
     let fields = response.headers.get_all(CACHE_CONTROL).iter();

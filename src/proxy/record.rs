@@ -184,10 +184,12 @@ fn write(
     let claims = claims(context, facts);
     let claims: Vec<(&str, &serde_json::Value)> = claims.iter().map(|(name, value)| (*name, value)).collect();
     let sources = api(context).map_or(&[][..], |api| api.plans.sources());
-    let digest = match extract(&request.headers, request.uri.query(), sources) {
-        Ok(Credential::Bearer(bearer)) => Some(token_digest(&bearer.token)),
+    let bearer = match extract(&request.headers, request.uri.query(), sources) {
+        Ok(Credential::Bearer(bearer)) => Some(bearer),
         _ => None,
     };
+    let digest = bearer.as_ref().map(|bearer| token_digest(&bearer.token));
+    let source = bearer.and_then(|bearer| bearer.source);
     let record = AccessRecord {
         time_unix_millis: u64::try_from(context.now.millis()).unwrap_or_default(),
         request_id: &context.request_id,
@@ -210,6 +212,7 @@ fn write(
         client_id: facts.identity.and_then(|identity| identity.client_id.as_deref()),
         subject: facts.identity.and_then(|identity| identity.subject.as_deref()),
         token_digest: digest.as_deref(),
+        token_from: source.map(|source| source.kind().name()),
         claims: &claims,
         bytes_in: session.body_bytes_read() as u64,
         bytes_out: session.body_bytes_sent() as u64,

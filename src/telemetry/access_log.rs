@@ -32,7 +32,7 @@ pub const LINE_BYTES_MAX: usize =
     6 * (PATH_BYTES_MAX + TEXTS * TEXT_BYTES_MAX + CLAIMS_MAX * 2 * TEXT_BYTES_MAX) + CLAIMS_MAX * 6 + 2048;
 
 /// Fields of [`AccessRecord`] that are texts, the path not among them.
-const TEXTS: usize = 14;
+const TEXTS: usize = 15;
 
 /// What a cut text ends with.
 const CUT: &str = "…";
@@ -93,6 +93,9 @@ pub struct AccessRecord<'r> {
     /// A digest by which the token can be recognised and not used.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "text_if_any")]
     pub token_digest: Option<&'r str>,
+    /// `header`, `cookie` or `query`; absent for a token in `Authorization`.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "text_if_any")]
+    pub token_from: Option<&'r str>,
     /// Claims that the operator wants logged, by their local names, at most [`CLAIMS_MAX`].
     #[serde(skip_serializing_if = "<[_]>::is_empty", serialize_with = "claims")]
     pub claims: &'r [(&'r str, &'r Value)],

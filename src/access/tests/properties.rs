@@ -2,7 +2,7 @@
 //! for. Tokens are changed in every place, and everything else is arbitrary.
 
 use http::HeaderValue;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, COOKIE};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -41,6 +41,18 @@ fn a_token_with_any_one_character_changed_is_refused() {
         check_changed(good.get(..cut).unwrap());
         check_changed(good.get(cut..).unwrap());
     }
+}
+
+#[test]
+fn a_place_beside_authorization_is_nothing_or_a_token() {
+    let ask = || Request::new("GET", "/anywhere/x");
+    check(ask(), "permit anywhere/everybody");
+    let cookie = format!("session={}", token(json!({})));
+    check(ask().field(COOKIE, cookie.as_bytes()), "permit anywhere/members");
+    check(
+        ask().field(COOKIE, cookie.as_bytes()).bearer(&token(json!({}))),
+        "400 invalid_request several_credentials",
+    );
 }
 
 fn header_value() -> impl Strategy<Value = HeaderValue> {
@@ -87,6 +99,28 @@ proptest! {
     #[test]
     fn who_shows_a_token_is_never_taken_for_nobody(word in "[!-~]{1,80}", path in path()) {
         let request = Request::new("GET", &path).bearer(&word);
+        prop_assert!(WORLD.decide(&request, "", &mut ()).is_err());
+    }
+
+    #[test]
+    fn who_shows_a_token_anywhere_is_never_taken_for_nobody(
+        place in 0..3,
+        word in "[!-~]{0,40}",
+        before in "([a-z]=[a-z%]{0,3}[&;] ?){0,2}",
+        after in "([&;] ?[a-z]{0,3}){0,2}",
+    ) {
+        let mut request = Request::new("GET", "/anywhere/x");
+        let value = match place {
+            0 => word,
+            1 => format!("{}session={word}{after}", before.replace('&', ";")),
+            _ => format!("{}access_token={word}{after}", before.replace(' ', "")),
+        };
+        let field = HeaderValue::from_str(&value).unwrap();
+        match place {
+            0 => drop(request.headers.insert("x-access-token", field)),
+            1 => drop(request.headers.insert("cookie", field)),
+            _ => request.query = Some(value),
+        }
         prop_assert!(WORLD.decide(&request, "", &mut ()).is_err());
     }
 
