@@ -83,6 +83,7 @@ name = "members"
 security = "jwt"
 issuers = ["acme"]
 subscription_validation = false
+token_from = { header = "X-Access-Token", cookie = "session", query = "access_token" }
 [[api.plan]]
 name = "everybody"
 security = "keyless"
@@ -91,20 +92,6 @@ path = "/"
 [[api.route]]
 path = "/private"
 scopes = ["private"]
-
-[[api]]
-name = "anywhere"               # tokens in every place, or none
-context_path = "/anywhere"
-upstream = "sample"
-[[api.plan]]
-name = "members"
-security = "jwt"
-issuers = ["acme"]
-subscription_validation = false
-token_from = { header = "X-Access-Token", cookie = "session", query = "access_token" }
-[[api.plan]]
-name = "everybody"
-security = "keyless"
 
 [[api]]
 name = "open"

@@ -1,4 +1,5 @@
 //! What is a credential, place by place, and what is left of a request when it is taken out.
+//! The two must agree: whatever could be found is gone afterwards, and nothing else is.
 
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
