@@ -209,7 +209,7 @@ fn authenticate<'p>(
         let keys = keys(found, accepted, now)?;
         let keys = keys.set().ok_or_else(|| keys_unavailable(found, accepted))?;
         if let Some(key) = verdict.still_good(accepted, keys, now)
-            && any_plan_accepts(accepted, bearer, verdict.audience.borrow())
+            && any_plan_may_accept(accepted, bearer, verdict.audience.borrow())
         {
             observer.issuer(&accepted.issuer);
             observer.cache(CacheResult::Hit);
@@ -256,7 +256,7 @@ fn verify<'p>(
             &issuer.rules,
             keys,
             now,
-            |audience| any_plan_accepts(accepted, bearer, audience),
+            |audience| any_plan_may_accept(accepted, bearer, audience),
             observer,
         )
         .map_err(|error| denied(error).by(issuer))?;
@@ -300,8 +300,11 @@ fn keys_unavailable(found: &Found<'_>, accepted: &Accepted) -> Box<Denial> {
         .by(&accepted.issuer)
 }
 
-fn any_plan_accepts(accepted: &Accepted, bearer: &Bearer<'_>, audience: Audience<'_>) -> bool {
-    accepted.plans.iter().any(|plan| plan.accepts(bearer, audience))
+/// Whether there is a plan for a token from there and for this audience, as far as can be said before the application is
+/// known.
+fn any_plan_may_accept(accepted: &Accepted, bearer: &Bearer<'_>, audience: Audience<'_>) -> bool {
+    let mut plans = accepted.plans.iter();
+    plans.any(|plan| plan.may_accept(bearer, audience))
 }
 
 /// The time in the cache's measure: seconds, of which 32 bits last until 2106.
@@ -310,7 +313,9 @@ fn tick(now: UnixTime) -> u32 {
 }
 
 /// Stage 6: the first plan, in the order written, that looks where the token was, whose audience it has and to which the
-/// caller has an agreement in force. If there is none, the most telling refusal answers: that of a subscription which exists.
+/// caller has an agreement in force. If there is none, the most telling refusal answers: that of a subscription which
+/// exists. Only here it is known whose token it is, so audiences are judged once more, and a token that is for no plan is
+/// refused as such.
 fn agree(
     plane: &DataPlane<'_>,
     found: &Found<'_>,
@@ -327,7 +332,12 @@ fn agree(
     let audience = verdict.audience.borrow();
     let mut refusal: Option<(SubscriptionError, &Arc<Plan>)> = None;
     for offered in &accepted.plans {
-        if !offered.accepts(bearer, audience) {
+        let names_application = || {
+            application
+                .as_ref()
+                .is_some_and(|application| application.is_named_in(audience))
+        };
+        if !offered.accepts(bearer, audience, names_application) {
             continue;
         }
         let plan = &offered.plan;
@@ -349,13 +359,12 @@ fn agree(
             },
         }
     }
-    let (error, plan) = refusal.map_or((SubscriptionError::NotFound, None), |(error, plan)| {
-        (error, Some(plan))
-    });
-    let mut denial = Denial::new(Cause::Subscription(error))
-        .at(found.api)
-        .by(&accepted.issuer);
-    denial.plan = plan.map(Arc::clone);
+    let cause = match refusal {
+        Some((error, _)) => Cause::Subscription(error),
+        None => Cause::Token(TokenError::AudienceMismatch),
+    };
+    let mut denial = Denial::new(cause).at(found.api).by(&accepted.issuer);
+    denial.plan = refusal.map(|(_, plan)| Arc::clone(plan));
     denial.identity = Some(Arc::clone(&verdict.identity));
     denial.application = application.map(|application| application.id.clone());
     Err(denial)

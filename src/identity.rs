@@ -1,26 +1,39 @@
 //! Who is calling: the caller's identity, read from verified claims through the issuer's mapping.
 //!
 //! Issuers name the same thing differently. A [`ClaimMapping`] renames remote claims to local ones, one to one, value
-//! types kept; what it does not name passes through. A local name that a mapping feeds is fed by that mapping whenever
-//! its remote claim is present. Only claims that something asks for (a header, the access log) are kept, so a token's
-//! other kilobytes cost nothing after the check.
+//! types kept unless it says how they change; what it does not name passes through. A local name that a mapping feeds
+//! is fed by that mapping whenever its remote claim is present. Everything here is read through the mapping, the subject
+//! included: nothing sees the token's own claim where another sees the mapped one. Only claims that something asks for
+//! (a header, the access log) are kept, so a token's other kilobytes cost nothing after the check.
 
+mod mapping;
 mod path;
+#[cfg(test)]
+mod tests;
+mod transformation;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use mapping::Source;
+pub use mapping::{ClaimMap, MappedClaim};
 pub use path::ClaimPath;
+pub use transformation::{PATTERN_BYTES_MAX, Pattern, PatternError, Transformation};
 
 use crate::id::IssuerName;
 use crate::token::VerifiedToken;
 use crate::token::json::{Object, Value};
 
+/// The claim that says who is calling (RFC 7519 section 4.1.2).
+const SUBJECT: &str = "sub";
+
 /// How one issuer's claims become ours.
 #[derive(Debug, Clone)]
 pub struct ClaimMapping {
-    /// `(remote, local)`, in the order written; no local name twice.
-    pub renames: Vec<(ClaimPath, Box<str>)>,
+    /// The map for all issuers; empty where the issuer does without.
+    pub default: ClaimMap,
+    /// The issuer's own, which works on what the default map shows.
+    pub own: ClaimMap,
     /// Where the scopes are: the first that is present.
     pub scopes: Vec<ClaimPath>,
     /// Where the client id is: the first that is present.
@@ -34,7 +47,7 @@ pub struct ClaimMapping {
 pub struct Identity {
     /// Who vouches for the caller.
     pub issuer: IssuerName,
-    /// `sub`, if the token has one.
+    /// The local claim `sub`, if there is one.
     pub subject: Option<Box<str>>,
     /// The client id, if the token has one.
     pub client_id: Option<Box<str>>,
@@ -47,16 +60,16 @@ pub struct Identity {
 pub enum IdentityError {
     /// `sub` is no string.
     SubjectType,
+    /// A mapping feeds `sub`, and the token has nothing to feed it with.
+    SubjectMissing,
     /// The client id is no string.
     ClientIdType,
     /// The scopes are neither a string nor an array of strings.
     ScopesType,
-}
-
-/// Claims seen through a mapping.
-struct Local<'m, 't> {
-    mapping: &'m ClaimMapping,
-    claims: &'m Object<'t>,
+    /// A claim has a type that its transformation does not work on.
+    TransformationType,
+    /// The members of a list could not be told apart once they are joined.
+    JoinAmbiguous,
 }
 
 // === impl ClaimMapping ===
@@ -71,11 +84,12 @@ impl ClaimMapping {
     }
 
     fn read(&self, issuer: &IssuerName, claims: &Object<'_>) -> Result<Identity, IdentityError> {
-        let local = Local {
-            mapping: self,
-            claims,
-        };
-        let subject = match claims.get("sub") {
+        let token = Source::Token(claims);
+        let default = self.default.above(token)?;
+        let own = self.own.above(default.as_ref().map_or(token, Source::Layer))?;
+        let local = own.as_ref().or(default.as_ref()).map_or(token, Source::Layer);
+        let subject = match local.named(SUBJECT) {
+            None if local.maps(SUBJECT) => return Err(IdentityError::SubjectMissing),
             None => None,
             Some(Value::String(subject)) => Some(subject.as_ref().into()),
             Some(_) => return Err(IdentityError::SubjectType),
@@ -122,37 +136,25 @@ impl Identity {
 
 impl IdentityError {
     /// Every reason there is.
-    pub const ALL: [Self; 3] = [Self::SubjectType, Self::ClientIdType, Self::ScopesType];
+    pub const ALL: [Self; 6] = [
+        Self::SubjectType,
+        Self::SubjectMissing,
+        Self::ClientIdType,
+        Self::ScopesType,
+        Self::TransformationType,
+        Self::JoinAmbiguous,
+    ];
 
     /// The stable word for logs and metrics.
     pub const fn reason(self) -> &'static str {
         match self {
             Self::SubjectType => "subject_type_invalid",
+            Self::SubjectMissing => "subject_missing",
             Self::ClientIdType => "client_id_type_invalid",
             Self::ScopesType => "scopes_type_invalid",
+            Self::TransformationType => "transformation_type_invalid",
+            Self::JoinAmbiguous => "join_ambiguous",
         }
-    }
-}
-
-// === impl Local ===
-
-impl<'m, 't> Local<'m, 't> {
-    /// Literally by name first, then as a path.
-    fn find(&self, path: &ClaimPath) -> Option<&'m Value<'t>> {
-        if let Some(value) = path.literal().and_then(|name| self.named(name)) {
-            return Some(value);
-        }
-        let (root, rest) = path.steps()?;
-        path::descend(self.named(root)?, rest)
-    }
-
-    /// The claim with this local name.
-    fn named(&self, name: &str) -> Option<&'m Value<'t>> {
-        let mut renames = self.mapping.renames.iter();
-        let mapped = renames
-            .find(|(_, local)| **local == *name)
-            .and_then(|(remote, _)| remote.find(self.claims));
-        mapped.or_else(|| self.claims.get(name))
     }
 }
 
@@ -238,121 +240,4 @@ fn scalar_text<'v>(value: &'v Value<'_>) -> Option<Cow<'v, str>> {
 
 const fn is_scalar(value: &Value<'_>) -> bool {
     !matches!(value, Value::Array(_) | Value::Object(_))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::token::json::parse_object;
-
-    fn mapping(renames: &[(&str, &str)], kept: &[&str]) -> ClaimMapping {
-        ClaimMapping {
-            renames: renames
-                .iter()
-                .map(|(remote, local)| (ClaimPath::parse(remote), (*local).into()))
-                .collect(),
-            scopes: ["scope", "scp"].map(ClaimPath::parse).into(),
-            client_ids: ["azp", "client_id", "consumerKey"].map(ClaimPath::parse).into(),
-            kept: kept.iter().map(|path| ClaimPath::parse(path)).collect(),
-        }
-    }
-
-    fn identity(mapping: &ClaimMapping, claims: &str) -> Result<Identity, IdentityError> {
-        mapping.read(
-            &IssuerName::new("https://acme.example/"),
-            &parse_object(claims.as_bytes()).unwrap(),
-        )
-    }
-
-    #[test]
-    fn claims_are_renamed_and_the_rest_passes_through() {
-        let renames = [
-            ("https://acme.example/roles", "roles"),
-            ("realm.access", "access"),
-            ("/a/b/0", "first"),
-        ];
-        for (claims, kept, expected) in [
-            (
-                r#"{"https://acme.example/roles":"admin"}"#,
-                "roles",
-                Some("admin"),
-            ),
-            (
-                r#"{"https://acme.example/roles":"admin","roles":"guest"}"#,
-                "roles",
-                Some("admin"),
-            ),
-            (r#"{"roles":"guest"}"#, "roles", Some("guest")),
-            (r#"{"realm":{"access":"yes"}}"#, "access", Some("yes")),
-            (
-                r#"{"realm.access":"literal","realm":{"access":"path"}}"#,
-                "access",
-                Some("literal"),
-            ),
-            (r#"{"a":{"b":["x","y"]}}"#, "first", Some("x")),
-            (r#"{"name":{"given":"Ada"}}"#, "name.given", Some("Ada")),
-            (r#"{"name.given":"literal"}"#, "name.given", Some("literal")),
-            (r#"{"name":{"given":"Ada"}}"#, "/name/given", Some("Ada")),
-            (r#"{"a/b":{"~":"x"}}"#, "/a~1b/~0", Some("x")),
-            (r#"{"n":42}"#, "n", Some("42")),
-            (r#"{"n":[1,true,"x",null]}"#, "n", Some("1|true|x")),
-            (r#"{"n":[[1]]}"#, "n", Some("[[1]]")),
-            (r#"{"n":{"a":1}}"#, "n", Some("{\"a\":1}")),
-            (r#"{"n":null}"#, "n", None),
-            (r#"{}"#, "n", None),
-        ] {
-            let identity = identity(&mapping(&renames, &[kept]), claims).unwrap();
-            let text = identity.claim(0).and_then(claim_text).map(|text| match text {
-                ClaimText::One(text) => text.into_owned(),
-                ClaimText::Many(members) => members.join("|"),
-            });
-            assert_eq!(text.as_deref(), expected, "{claims} {kept}");
-        }
-    }
-
-    #[test]
-    fn scopes_are_exact_members() {
-        for (claims, scope, expected) in [
-            (r#"{"scope":"read write"}"#, "read", true),
-            (r#"{"scope":"readonly"}"#, "read", false),
-            (r#"{"scope":"read\twrite"}"#, "read", false),
-            (r#"{"scope":"  read  "}"#, "read", true),
-            (r#"{"scope":""}"#, "", false),
-            (r#"{"scp":["read","write all"]}"#, "write all", true),
-            (r#"{"scp":["read write"]}"#, "read", false),
-            (r#"{"scope":"a","scp":["b"]}"#, "b", false),
-        ] {
-            assert_eq!(
-                identity(&mapping(&[], &[]), claims).unwrap().has_scope(scope),
-                expected,
-                "{claims} {scope}"
-            );
-        }
-    }
-
-    #[test]
-    fn the_first_client_id_decides_and_wrong_types_deny() {
-        for (claims, expected) in [
-            (r#"{"azp":"a","client_id":"b"}"#, Ok(Some("a"))),
-            (r#"{"client_id":"b"}"#, Ok(Some("b"))),
-            (r#"{"consumerKey":"c"}"#, Ok(Some("c"))),
-            (r#"{"sub":"s"}"#, Ok(None)),
-            (r#"{"azp":1}"#, Err(IdentityError::ClientIdType)),
-            (
-                r#"{"azp":null,"client_id":"b"}"#,
-                Err(IdentityError::ClientIdType),
-            ),
-            (r#"{"sub":1}"#, Err(IdentityError::SubjectType)),
-            (r#"{"scope":1}"#, Err(IdentityError::ScopesType)),
-            (r#"{"scope":["a",1]}"#, Err(IdentityError::ScopesType)),
-            (r#"{"scope":{}}"#, Err(IdentityError::ScopesType)),
-        ] {
-            let identity = identity(&mapping(&[], &[]), claims);
-            assert_eq!(
-                identity.as_ref().map(|i| i.client_id.as_deref()).map_err(|e| *e),
-                expected,
-                "{claims}"
-            );
-        }
-    }
 }

@@ -6,6 +6,8 @@
 //! nothing that the running gateway sees.
 
 mod apis;
+mod audiences;
+mod claims;
 mod issuers;
 mod secrets;
 mod server;
@@ -82,6 +84,7 @@ pub fn compile(config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mistakes>
         listeners,
         metrics,
         access_log,
+        claim_mappings,
         issuers,
         upstreams,
         apis,
@@ -96,11 +99,23 @@ pub fn compile(config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mistakes>
     }
     let mut warnings = Vec::new();
     let mut kept = KeptClaims::default();
+    let shared = issuers::Shared {
+        default_map: claims::map(claim_mappings, &mut mistakes),
+        audience: server.audience.as_ref().map(|audience| audience.value.clone()),
+    };
     let (mut http, process) =
         server::compile(server, listeners, metrics, access_log, &mut kept, &mut mistakes);
-    let issuers = issuers::compile(issuers, inputs, &mut warnings, &mut mistakes);
+    let issuers = issuers::compile(issuers, &shared, inputs, &mut warnings, &mut mistakes);
     let upstreams = upstreams::compile(upstreams, &mut mistakes);
-    let drafts = apis::drafts(apis, &http, &issuers, &upstreams, &mut kept, &mut mistakes);
+    let drafts = apis::drafts(
+        apis,
+        &http,
+        &shared,
+        &issuers,
+        &upstreams,
+        &mut kept,
+        &mut mistakes,
+    );
     let declared = subscribers::compile(applications, subscriptions, &issuers, &drafts, &mut mistakes);
     let published = apis::publish(drafts, &issuers, &kept, &mut mistakes);
     if !mistakes.is_empty() {

@@ -14,6 +14,7 @@ pub use index::{Declared, DeclaredApplication, DeclaredSubscription, Index};
 
 use crate::id::{ApplicationId, PlanId};
 use crate::time::UnixTime;
+use crate::token::Audience;
 
 /// A registered caller.
 #[derive(Debug)]
@@ -24,10 +25,12 @@ pub struct Application {
 }
 
 /// What may change about an application.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Standing {
     /// None of its subscriptions is in force.
     pub suspended: bool,
+    /// The audience of its tokens, where that is not its id.
+    pub audience: Option<Box<str>>,
 }
 
 /// An application's agreement to a plan.
@@ -106,9 +109,15 @@ impl Application {
         }
     }
 
-    fn change(&self, standing: Standing) {
-        if **self.standing.load() != standing {
-            self.standing.store(Arc::new(standing));
+    /// Whether its own audience is among these.
+    pub fn is_named_in(&self, audience: Audience<'_>) -> bool {
+        let standing = self.standing.load();
+        audience.names(standing.audience.as_deref().unwrap_or(self.id.as_str()))
+    }
+
+    fn change(&self, standing: &Standing) {
+        if **self.standing.load() != *standing {
+            self.standing.store(Arc::new(standing.clone()));
         }
     }
 }

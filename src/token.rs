@@ -15,6 +15,7 @@ mod jwks;
 mod jws;
 mod key;
 mod key_text;
+mod profile;
 mod rules;
 mod shared_secret;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use hint::{KeyHint, OwnedKeyHint};
 pub use jwks::{JWKS_BYTES_MAX, JWKS_KEYS_MAX, Jwks, JwksError, KID_BYTES_MAX, Skipped, parse_jwks};
 pub use jws::{Scratch, TOKEN_BYTES_MAX};
 pub use key::{Key, KeyError, KeySet};
+pub use profile::{ACCESS_TOKEN_TYPE, Profile};
 pub use rules::{AcceptedAudiences, Audiences, Rules, TokenTypes};
 pub use shared_secret::SecretEncoding;
 pub use verify::{Probe, UnverifiedToken, VerifiedToken};

@@ -120,7 +120,9 @@ const fn of_token(error: TokenError) -> &'static str {
         TokenError::HeaderType => "A member of the header has the wrong type.",
         TokenError::CriticalExtension => "The header has `crit` or `b64`.",
         TokenError::AlgorithmNotAllowed => "`alg` is absent, unknown, or none of the issuer's `algorithms`.",
-        TokenError::TypeNotAllowed => "`typ` is none of the issuer's `token_types`.",
+        TokenError::TypeNotAllowed => {
+            "`typ` is none of the issuer's `token_types`, or is absent where `token_profile` asks for it."
+        }
         TokenError::IssuerMissing => "`iss` is absent or no string.",
         TokenError::IssuerUnknown => "`iss` is no issuer that a plan on offer accepts.",
         TokenError::KeyUnknown => "The issuer has no key with this `kid` and for this algorithm.",
@@ -132,19 +134,35 @@ const fn of_token(error: TokenError) -> &'static str {
         TokenError::NotYetValid => "`nbf` is further ahead than the `leeway`.",
         TokenError::IssuedInFuture => "`iat` is further ahead than the `leeway`.",
         TokenError::LifetimeTooLong => "`exp` - `iat` is more than the issuer's `max_lifetime`.",
-        TokenError::ClaimMissing => "One of the issuer's `required_claims` is absent.",
+        TokenError::ClaimMissing => {
+            "One of the issuer's `required_claims` is absent, or one that its `token_profile` asks for."
+        }
+        TokenError::ClaimType => {
+            "A claim that the issuer's `token_profile` asks for is no text, or an empty one."
+        }
         TokenError::AudienceMissing => "`aud` is absent.",
         TokenError::AudienceMalformed => "`aud` is neither a string nor a list of at most 64 strings.",
-        TokenError::AudienceMismatch => "`aud` has none of the `audiences` that the plans accept.",
+        TokenError::AudienceMismatch => {
+            "`aud` has none of the audiences that the plans accept, their `audience_from` included."
+        }
         TokenError::ProofMissing => "`cnf` binds the token to a proof, and none was given.",
     }
 }
 
 const fn of_identity(error: IdentityError) -> &'static str {
     match error {
-        IdentityError::SubjectType => "`sub` is no string.",
+        IdentityError::SubjectType => "`sub`, after mapping, is no string.",
+        IdentityError::SubjectMissing => {
+            "A claim mapping says where `sub` comes from, and the token has nothing there."
+        }
         IdentityError::ClientIdType => "The client id is no string.",
         IdentityError::ScopesType => "The scopes are neither a string nor a list of strings.",
+        IdentityError::TransformationType => {
+            "A claim has a type that the steps of its claim mapping do not work on."
+        }
+        IdentityError::JoinAmbiguous => {
+            "A member of a list holds the separator with which its claim mapping would `join` the members."
+        }
     }
 }
 

@@ -82,18 +82,18 @@ impl ClaimHeaders {
 }
 
 impl ClaimHeaders {
-    /// The members, told apart by the separator: where one holds it, it is percent-encoded there, or the request is
-    /// refused. Otherwise a member `a,b` would be the members `a` and `b`.
+    /// The members, told apart by the separator: in one that holds it, or ends where it could begin, its characters are
+    /// percent-encoded, or the request is refused. Otherwise a member `a,b` would be the members `a` and `b`.
     fn join(&self, members: &[Cow<'_, str>]) -> Result<String, HeaderError> {
         let separator: &str = &self.separator;
         let mut joined = String::new();
         for (place, member) in members.iter().enumerate() {
             let mut encoded = self.encoding.encode(member)?.into_owned();
-            if !separator.is_empty() && encoded.contains(separator) {
+            if runs_into(&encoded, separator) {
                 if self.encoding == HeaderEncoding::Refuse {
                     return Err(HeaderError::Unsendable);
                 }
-                encoded = encoded.replace(separator, &percent(separator));
+                encoded = percent(&encoded, separator);
             }
             if place > 0 {
                 joined.push_str(separator);
@@ -136,10 +136,21 @@ impl HeaderEncoding {
     }
 }
 
-/// Every byte as `%XX`.
-fn percent(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut encoded, byte| {
-        push_byte(&mut encoded, byte, false);
+/// Whether whoever looks for the separator behind the member would find it earlier: in the member, or across its end
+/// (`|` before `||`).
+fn runs_into(member: &str, separator: &str) -> bool {
+    let across = |cut: usize| {
+        separator
+            .split_at_checked(cut)
+            .is_some_and(|(begin, end)| separator.starts_with(end) && member.ends_with(begin))
+    };
+    !separator.is_empty() && (member.contains(separator) || (1..separator.len()).any(across))
+}
+
+/// Every byte that the separator has as `%XX`.
+fn percent(member: &str, separator: &str) -> String {
+    member.bytes().fold(String::new(), |mut encoded, byte| {
+        push_byte(&mut encoded, byte, !separator.as_bytes().contains(&byte));
         encoded
     })
 }
@@ -227,6 +238,11 @@ mod tests {
             ("", &["a", "b"], Percent, Ok("ab")),
             (",", &[], Percent, Ok("")),
             (",", &["a\nb", "c"], Percent, Ok("a%0Ab,c")),
+            ("||", &["a|", "b"], Percent, Ok("a%7C||b")),
+            ("||", &["a|", "b"], Refuse, Err(HeaderError::Unsendable)),
+            ("||", &["a", "|b"], Percent, Ok("a|||b")),
+            ("-+-", &["a-+", "b"], Percent, Ok("a%2D%2B-+-b")),
+            (", ", &["a,", "b"], Percent, Ok("a,, b")),
         ] {
             let headers = ClaimHeaders {
                 fields: Vec::new(),

@@ -75,9 +75,20 @@ impl Terms {
 // === impl OfferedPlan ===
 
 impl OfferedPlan {
-    /// Whether the plan takes a token that was there and is for these.
-    pub fn accepts(&self, bearer: &Bearer<'_>, audience: Audience<'_>) -> bool {
-        self.plan.looks_in(bearer.source) && self.audiences.accept(audience)
+    /// Whether the plan may take a token that was there and is for these, its application being unknown yet.
+    pub fn may_accept(&self, bearer: &Bearer<'_>, audience: Audience<'_>) -> bool {
+        self.accepts(bearer, audience, || true)
+    }
+
+    /// Whether the plan takes a token that was there and is for these; `names_application` as for
+    /// [`Audiences::accept`].
+    pub fn accepts(
+        &self,
+        bearer: &Bearer<'_>,
+        audience: Audience<'_>,
+        names_application: impl FnOnce() -> bool,
+    ) -> bool {
+        self.plan.looks_in(bearer.source) && self.audiences.accept(audience, names_application)
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod api;
 mod application;
+mod claim_mapping;
 mod issuer;
 mod server;
 mod upstream;
@@ -29,6 +30,7 @@ static ROOT: Shape = Shape {
         Key::Table("listener", &server::LISTENER),
         Key::Table("metrics", &server::METRICS),
         Key::Table("access_log", &server::ACCESS_LOG),
+        Key::Table("claim_mapping", &claim_mapping::DEFAULT),
         Key::Table("issuer", &issuer::ISSUER),
         Key::Table("upstream", &upstream::UPSTREAM),
         Key::Table("api", &api::API),
@@ -85,6 +87,12 @@ impl Draft {
             config.access_log = Some(access_log);
         }
         all(&root, "listener", &mut config.listeners, server::listener);
+        all(
+            &root,
+            "claim_mapping",
+            &mut config.claim_mappings,
+            claim_mapping::default_claim_mapping,
+        );
         all(&root, "issuer", &mut config.issuers, issuer::issuer);
         all(&root, "upstream", &mut config.upstreams, upstream::upstream);
         all(&root, "api", &mut config.apis, api::api);

@@ -21,6 +21,8 @@ pub struct Config {
     pub metrics: Option<Metrics>,
     /// `[access_log]`; absent: no access log.
     pub access_log: Option<AccessLog>,
+    /// `[[claim_mapping]]`: the default map of all issuers.
+    pub claim_mappings: Vec<ClaimMapping>,
     /// `[[issuer]]`
     pub issuers: Vec<Issuer>,
     /// `[[upstream]]`
@@ -70,6 +72,8 @@ pub struct Server {
     pub duplicate_slashes: DuplicateSlashes,
     /// `path_parameters`: what `;x=y` in a path segment means. Default refuse.
     pub path_parameters: PathParameters,
+    /// `audience`: the gateway's own, for `audience_from = ["gateway"]`. Default none.
+    pub audience: Option<Located<String>>,
 }
 
 /// What `//` in a path means.
@@ -125,7 +129,9 @@ pub struct Issuer {
     /// `audiences`: a list, or `"danger-accept-any"`.
     pub audiences: Option<Located<Audiences>>,
     /// `audience_optional`: a token without `aud` is accepted. Default false.
-    pub audience_optional: bool,
+    pub audience_optional: Option<Located<bool>>,
+    /// `audience_from`: what names further audiences. Default nothing.
+    pub audience_from: Vec<Located<AudienceSource>>,
     /// `jwks`: where the key set is.
     pub jwks: Option<Located<Jwks>>,
     /// `keys`: public keys by key id, `{ "kid" = { file = "key.pem" } }`.
@@ -144,8 +150,33 @@ pub struct Issuer {
     pub client_id_claims: Option<Vec<Located<String>>>,
     /// `token_types`: accepted `typ` values. Default `JWT`, `at+jwt`; an absent `typ` is accepted (`None`).
     pub token_types: Option<Vec<Located<String>>>,
+    /// `token_profile`. Default JWT.
+    pub token_profile: TokenProfile,
+    /// `use_default_claim_mapping`: `[[claim_mapping]]` goes before the issuer's own. Default true.
+    pub use_default_claim_mapping: bool,
     /// `[[issuer.claim_mapping]]`
     pub claim_mappings: Vec<ClaimMapping>,
+}
+
+/// What an issuer's tokens promise to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TokenProfile {
+    /// `"jwt"`: what the issuer's other keys say.
+    #[default]
+    Jwt,
+    /// `"rfc9068"`: access tokens as in RFC 9068 section 2.
+    Rfc9068,
+}
+
+/// What names audiences besides `audiences`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AudienceSource {
+    /// `"gateway"`: `server.audience`.
+    Gateway,
+    /// `"application"`: the caller's application, by its `audience` or else its `id`.
+    Application,
+    /// `"request_uri"`: `api.public_uri`.
+    RequestUri,
 }
 
 /// The audiences that an issuer or plan accepts.
@@ -211,13 +242,38 @@ pub enum SecretEncoding {
     Hex,
 }
 
-/// `[[issuer.claim_mapping]]`
+/// `[[claim_mapping]]` and `[[issuer.claim_mapping]]`
 #[derive(Debug, Clone)]
 pub struct ClaimMapping {
     /// `remote_claim`, required: the issuer's name for it.
     pub remote_claim: Located<String>,
     /// `local_claim`, required: ours.
     pub local_claim: Located<String>,
+    /// `regex`: the claim becomes what its one capture group, or the one named `value`, captures. Default none.
+    pub regex: Option<Located<String>>,
+    /// `split`: a text becomes a list at this separator. Default none.
+    pub split: Option<Located<String>>,
+    /// `lowercase`: ASCII letters become small. Default false.
+    pub lowercase: bool,
+    /// `prefix`: put before each text. Default none.
+    pub prefix: Option<Located<String>>,
+    /// `join`: a list becomes a text with this separator. Default none.
+    pub join: Option<Located<String>>,
+    /// `default`: the value where the remote claim is absent. Default none.
+    pub default: Option<Located<ClaimDefault>>,
+}
+
+/// `default` of a claim mapping.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClaimDefault {
+    /// A string.
+    Text(String),
+    /// An integer.
+    Integer(i64),
+    /// A boolean.
+    Boolean(bool),
+    /// An array of strings.
+    Texts(Vec<String>),
 }
 
 /// `[[upstream]]`: a named group of peers.
@@ -269,6 +325,8 @@ pub struct Api {
     pub hosts: Vec<Located<String>>,
     /// `context_path`, required: matched at segment borders.
     pub context_path: Located<String>,
+    /// `public_uri`: how callers name the API, for `audience_from = ["request_uri"]`. Default none.
+    pub public_uri: Option<Located<String>>,
     /// `strip_context_path`. Default false.
     pub strip_context_path: bool,
     /// `upstream`, required: its name.
@@ -310,8 +368,10 @@ pub struct Plan {
     pub issuers: Vec<Located<String>>,
     /// `token_from`: where tokens may be besides `Authorization`. Default nowhere.
     pub token_from: Option<Located<TokenFrom>>,
-    /// `audiences`: for this plan, instead of the issuer's.
+    /// `audiences`: for this plan, instead of all that the issuer says of audiences.
     pub audiences: Option<Located<Audiences>>,
+    /// `audience_from`: what names further audiences. Default nothing.
+    pub audience_from: Vec<Located<AudienceSource>>,
     /// `stage`. Default published.
     pub stage: Located<Stage>,
     /// `validation`: how subscriptions come to life. Default auto.
@@ -400,6 +460,8 @@ pub struct Application {
     pub owner: Option<Located<String>>,
     /// `client_ids`: `"id"` (any issuer) or `{ issuer = "...", id = "..." }`.
     pub client_ids: Vec<ClientId>,
+    /// `audience`: its tokens' audience, for `audience_from = ["application"]`. Default its `id`.
+    pub audience: Option<Located<String>>,
     /// `suspended`. Default false.
     pub suspended: bool,
 }
@@ -445,6 +507,22 @@ pub enum SubscriptionStatus {
     Closed,
 }
 
+// === impl AudienceSource ===
+
+impl AudienceSource {
+    /// Every source there is.
+    pub const ALL: [Self; 3] = [Self::Gateway, Self::Application, Self::RequestUri];
+
+    /// The operator's word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Application => "application",
+            Self::RequestUri => "request_uri",
+        }
+    }
+}
+
 // === impl Server ===
 
 impl Default for Server {
@@ -466,6 +544,7 @@ impl Default for Server {
             token_cache_entries: 65_536,
             duplicate_slashes: DuplicateSlashes::default(),
             path_parameters: PathParameters::default(),
+            audience: None,
         }
     }
 }

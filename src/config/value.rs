@@ -139,6 +139,18 @@ impl<'a> Value<'a> {
         matches!(self.node.get_ref(), DeValue::Table(_))
     }
 
+    pub(super) fn is_list(&self) -> bool {
+        matches!(self.node.get_ref(), DeValue::Array(_))
+    }
+
+    pub(super) fn is_integer(&self) -> bool {
+        matches!(self.node.get_ref(), DeValue::Integer(_))
+    }
+
+    pub(super) fn is_boolean(&self) -> bool {
+        matches!(self.node.get_ref(), DeValue::Boolean(_))
+    }
+
     /// Its text, if it is a string.
     pub(super) fn as_str(&self) -> Option<&'a str> {
         match self.node.get_ref() {

@@ -3,7 +3,7 @@
 //! A bare name first matches a claim that is literally so named, URLs and dots included, and is then read as a dotted
 //! path. A text that begins with `/` is always a pointer (RFC 6901).
 
-use crate::token::json::{Object, Value};
+use crate::token::json::Value;
 
 /// A place in the claims.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,15 +52,6 @@ impl ClaimPath {
         } else {
             Some((first, rest))
         }
-    }
-
-    /// The value at this place.
-    pub(super) fn find<'c, 't>(&self, claims: &'c Object<'t>) -> Option<&'c Value<'t>> {
-        if let Some(value) = self.literal().and_then(|name| claims.get(name)) {
-            return Some(value);
-        }
-        let (first, rest) = self.steps()?;
-        descend(claims.get(first)?, rest)
     }
 }
 

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use http::HeaderName;
 
-use super::issuers::{Draft as IssuerDraft, accepted};
+use super::audiences::{self, Said};
+use super::issuers::{Draft as IssuerDraft, Shared};
 use super::server::HttpSettings;
 use super::token_from;
 use super::upstreams::{Upstreams, find_upstream};
@@ -24,11 +25,10 @@ use crate::credential::Source;
 use crate::id::{ApiName, PlanId, PlanName, parse_name};
 use crate::identity::{ClaimMapping, ClaimPath};
 use crate::route::{ContextPath, HostPattern, MethodSet, RoutePattern, Table, TableBuilder, TableError};
-use crate::token::AcceptedAudiences;
 use crate::upstream::Upstream;
 
 /// Fields that belong to the connection, to HTTP's framing or to the gateway: no claim may be written there.
-const RESERVED_HEADERS: [&str; 19] = [
+const RESERVED_HEADERS: [&str; 25] = [
     "host",
     "connection",
     "keep-alive",
@@ -48,6 +48,13 @@ const RESERVED_HEADERS: [&str; 19] = [
     "x-forwarded-port",
     "x-real-ip",
     "forwarded",
+    // These would have the upstream do something else than what was authorised.
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+    "x-original-url",
+    "x-original-host",
+    "x-rewrite-url",
 ];
 
 /// An API that has been judged.
@@ -56,6 +63,7 @@ pub(super) struct ApiDraft {
     pub(super) name: Located<String>,
     hosts: Vec<HostPattern>,
     context: Option<ContextPath>,
+    public_uri: Option<Box<str>>,
     strip_context_path: bool,
     upstream: Option<Arc<Upstream>>,
     claim_headers: ClaimHeaders,
@@ -75,7 +83,7 @@ pub(super) struct PlanDraft {
     subscription_required: bool,
     sources: Vec<Source>,
     issuers: Vec<Located<String>>,
-    audiences: Option<AcceptedAudiences>,
+    audiences: Said,
 }
 
 #[derive(Debug)]
@@ -97,6 +105,7 @@ pub(super) struct Published {
 pub(super) fn drafts(
     written: Vec<config::Api>,
     http: &HttpSettings,
+    shared: &Shared,
     issuers: &[IssuerDraft],
     upstreams: &Upstreams,
     kept: &mut KeptClaims,
@@ -110,6 +119,7 @@ pub(super) fn drafts(
             version: _, // for people
             hosts,
             context_path,
+            public_uri,
             strip_context_path,
             upstream,
             claim_headers,
@@ -136,7 +146,15 @@ pub(super) fn drafts(
                 config::HeaderEncoding::Refuse => HeaderEncoding::Refuse,
             },
         };
-        let plans = compile_plans(plans, &claim_headers.fields, http, issuers, mistakes);
+        let plans = compile_plans(plans, &claim_headers.fields, http, shared, issuers, mistakes);
+        let public_uri = audiences::public_uri(public_uri, mistakes);
+        if public_uri.is_none() && plans.iter().any(|plan| plan.asks_for_uri(issuers)) {
+            mistakes.push(
+                mistake(&name, "the API", "has no `public_uri`").help(
+                    "a plan of it, or an issuer of such a plan, has \"request_uri\" in `audience_from`",
+                ),
+            );
+        }
         let routes = routes
             .into_iter()
             .filter_map(|route| compile_route(route, upstream.as_ref(), upstreams, mistakes))
@@ -145,6 +163,7 @@ pub(super) fn drafts(
             name,
             hosts,
             context,
+            public_uri,
             strip_context_path,
             upstream,
             claim_headers,
@@ -180,6 +199,7 @@ pub(super) fn publish(
             name,
             hosts,
             context,
+            public_uri,
             strip_context_path,
             upstream,
             claim_headers,
@@ -193,7 +213,13 @@ pub(super) fn publish(
             continue;
         };
         let first_plan = published.plans.len();
-        let offered = offer(&name.value, plans, &mut mappings, &mut published.plans);
+        let offered = offer(
+            &name.value,
+            public_uri.as_deref(),
+            plans,
+            &mut mappings,
+            &mut published.plans,
+        );
         let api = Arc::new(Api {
             name: ApiName::new(name.value.as_str()),
             index: published.apis.len(),
@@ -238,6 +264,19 @@ pub(super) fn publish(
     published
 }
 
+// === impl PlanDraft ===
+
+impl PlanDraft {
+    fn asks_for_uri(&self, issuers: &[IssuerDraft]) -> bool {
+        let named = |draft: &&IssuerDraft| {
+            let name = draft.issuer.name.as_str();
+            self.issuers.iter().any(|issuer| issuer.value == name)
+        };
+        let mut drafts = issuers.iter().filter(named);
+        drafts.any(|draft| audiences::ask_for_uri(&draft.audiences, &self.audiences))
+    }
+}
+
 /// One mapping an issuer, shared by all APIs.
 struct Mappings<'d> {
     issuers: &'d [IssuerDraft],
@@ -255,7 +294,8 @@ impl<'d> Mappings<'d> {
             .find(|draft| draft.issuer.name.as_str() == name)?;
         let (mapping, terms) = self.made.entry(name.to_owned()).or_insert_with(|| {
             let mapping = ClaimMapping {
-                renames: draft.renames.clone(),
+                default: draft.default_map.clone(),
+                own: draft.own_map.clone(),
                 scopes: draft.scopes.clone(),
                 client_ids: draft.client_ids.clone(),
                 kept: Arc::clone(&self.kept),
@@ -268,7 +308,13 @@ impl<'d> Mappings<'d> {
 }
 
 /// Lays out the plans that callers may use.
-fn offer(api: &str, drafts: Vec<PlanDraft>, mappings: &mut Mappings<'_>, all: &mut Vec<Arc<Plan>>) -> Plans {
+fn offer(
+    api: &str,
+    public_uri: Option<&str>,
+    drafts: Vec<PlanDraft>,
+    mappings: &mut Mappings<'_>,
+    all: &mut Vec<Arc<Plan>>,
+) -> Plans {
     let mut jwt: HashMap<Box<str>, Accepted> = HashMap::new();
     let mut keyless = None;
     for draft in drafts {
@@ -292,7 +338,13 @@ fn offer(api: &str, drafts: Vec<PlanDraft>, mappings: &mut Mappings<'_>, all: &m
             let Some((issuer, mapping, terms)) = mappings.of(&name.value) else {
                 continue;
             };
-            let Some(audiences) = issuer.audiences(draft.audiences.as_ref()) else {
+            let audiences = audiences::accepted(
+                &issuer.audiences,
+                &draft.audiences,
+                issuer.audience_optional,
+                public_uri,
+            );
+            let Some(audiences) = audiences else {
                 continue;
             };
             jwt.entry(name.value.as_str().into())
@@ -320,6 +372,7 @@ fn compile_plans(
     written: Vec<config::Plan>,
     claim_headers: &[ClaimHeader],
     http: &HttpSettings,
+    shared: &Shared,
     issuers: &[IssuerDraft],
     mistakes: &mut Mistakes,
 ) -> Vec<PlanDraft> {
@@ -333,21 +386,22 @@ fn compile_plans(
             issuers: accepted_issuers,
             token_from,
             audiences,
+            audience_from,
             stage,
             validation,
             subscription_validation,
         } = plan;
         judge_name("the plan", &name, mistakes);
         names.claim("the plan", &name.value, &name.place, mistakes);
-        let own_audiences = audiences
-            .as_ref()
-            .map(|audiences| accepted(audiences.value.clone()));
+        let gateway = shared.audience.as_deref();
+        let own_audiences = Said::new(audiences.clone(), &audience_from, gateway, mistakes);
         let security = match security.value {
             config::Security::Jwt => {
                 jwt_plan(
                     &name,
                     &accepted_issuers,
-                    own_audiences.as_ref(),
+                    &own_audiences,
+                    audience_from.first(),
                     issuers,
                     mistakes,
                 );
@@ -362,6 +416,9 @@ fn compile_plans(
                     audiences
                         .as_ref()
                         .map(|audiences| ("audiences", &audiences.place)),
+                    audience_from
+                        .first()
+                        .map(|source| ("audience_from", &source.place)),
                     subscription_validation
                         .as_ref()
                         .map(|flag| ("subscription_validation", &flag.place)),
@@ -401,7 +458,8 @@ fn compile_plans(
 fn jwt_plan(
     name: &Located<String>,
     accepted: &[Located<String>],
-    audiences: Option<&AcceptedAudiences>,
+    audiences: &Said,
+    audience_from: Option<&Located<config::AudienceSource>>,
     issuers: &[IssuerDraft],
     mistakes: &mut Mistakes,
 ) {
@@ -419,13 +477,23 @@ fn jwt_plan(
                 let known = issuers.iter().map(|draft| draft.issuer.name.as_str());
                 mistakes.push(unknown(issuer, "issuer", known));
             }
-            Some(draft) if draft.audiences(audiences).is_none() => mistakes.push(
+            Some(draft) if audiences::accepted(&draft.audiences, audiences, false, None).is_none() => mistakes.push(
                 mistake(issuer, "neither the plan nor the issuer", "names `audiences`").help(
                     "list whom tokens must be for, or write `audiences = \"danger-accept-any\"` to take tokens \
                      meant for anybody",
                 ),
             ),
-            Some(_) => {}
+            Some(draft) => {
+                if let Some(source) = audience_from.filter(|_| !audiences.lists() && draft.audiences.accepts_any()) {
+                    let message = format!(
+                        "`audience_from` adds nothing: the issuer `{}` says \"danger-accept-any\"",
+                        shown(&issuer.value)
+                    );
+                    mistakes.push(
+                        Mistake::new(source.place.clone(), message).help("list the plan's `audiences`"),
+                    );
+                }
+            }
         }
     }
 }
@@ -535,13 +603,15 @@ fn compile_claim_headers(
     fields
 }
 
-/// What stands between the members of an array; a header field must be able to carry it.
+/// What stands between the members of an array. A header field must be able to carry it, and it must not look like what
+/// it is encoded as.
 fn compile_separator(written: Option<Located<String>>, mistakes: &mut Mistakes) -> Box<str> {
     let Some(separator) = written else {
         return ",".into();
     };
-    if !separator.value.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        let message = "the separator may hold only visible ASCII and spaces";
+    let separates = |byte: u8| byte == b' ' || (byte.is_ascii_punctuation() && byte != b'%');
+    if !separator.value.bytes().all(separates) {
+        let message = "the separator may hold only ASCII punctuation but `%`, and spaces";
         mistakes.push(Mistake::new(separator.place, message));
     }
     separator.value.into()

@@ -4,14 +4,15 @@
 
 use std::sync::Arc;
 
-use super::{Inputs, Names, mistake, secrets, skipped_keys};
+use super::audiences::Said;
+use super::{Inputs, Names, claims, mistake, secrets, skipped_keys};
 use crate::config::{self, Located, Mistake, Mistakes, Place};
 use crate::id::IssuerName;
-use crate::identity::ClaimPath;
+use crate::identity::{ClaimMap, ClaimPath};
 use crate::issuer::{Issuer, JwksSchedule, JwksUrl, KeySource, Ring};
 use crate::token::{
-    AcceptedAudiences, Algorithm, AlgorithmSet, Audiences, JWKS_BYTES_MAX, JWKS_KEYS_MAX, KID_BYTES_MAX, Key,
-    KeySet, Rules, TokenTypes, parse_jwks,
+    ACCESS_TOKEN_TYPE, Algorithm, AlgorithmSet, JWKS_BYTES_MAX, JWKS_KEYS_MAX, KID_BYTES_MAX, Key, KeySet,
+    Profile, Rules, TokenTypes, parse_jwks,
 };
 
 /// Claims that every token must carry where an issuer names none.
@@ -20,6 +21,8 @@ const REQUIRED_CLAIMS: [&str; 4] = ["sub", "iat", "exp", "iss"];
 const SCOPES_CLAIMS: [&str; 2] = ["scope", "scp"];
 /// Where the client id is: OpenID Connect, RFC 9068, and WSO2's spelling.
 const CLIENT_ID_CLAIMS: [&str; 3] = ["azp", "client_id", "consumerKey"];
+/// The same where the issuer's tokens are those of RFC 9068, which has the one and leaves others undefined.
+const ACCESS_TOKEN_CLIENT_ID_CLAIMS: [&str; 1] = ["client_id"];
 /// RFC 7519 section 5.1 and RFC 9068 section 2.1.
 const TOKEN_TYPES: [&str; 2] = ["JWT", "at+jwt"];
 /// The key id, among an issuer's own key files, of the key for tokens that name none.
@@ -29,16 +32,25 @@ const DEFAULT_KID: &str = "default";
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) issuer: Arc<Issuer>,
-    /// `None` when the issuer leaves audiences to its plans.
-    pub(super) audiences: Option<AcceptedAudiences>,
+    pub(super) audiences: Said,
     pub(super) audience_optional: bool,
-    pub(super) renames: Vec<(ClaimPath, Box<str>)>,
+    pub(super) default_map: ClaimMap,
+    pub(super) own_map: ClaimMap,
     pub(super) scopes: Vec<ClaimPath>,
     pub(super) client_ids: Vec<ClaimPath>,
 }
 
+/// What is written once and counts for every issuer.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) default_map: ClaimMap,
+    /// The gateway's.
+    pub(super) audience: Option<String>,
+}
+
 pub(super) fn compile(
     issuers: Vec<config::Issuer>,
+    shared: &Shared,
     inputs: Inputs<'_>,
     warnings: &mut Vec<String>,
     mistakes: &mut Mistakes,
@@ -47,7 +59,7 @@ pub(super) fn compile(
     let mut drafts = Vec::new();
     for issuer in issuers {
         let new = names.claim("the issuer", &issuer.name.value, &issuer.name.place, mistakes);
-        let draft = draft(issuer, drafts.len(), inputs, warnings, mistakes);
+        let draft = draft(issuer, drafts.len(), shared, inputs, warnings, mistakes);
         if new {
             drafts.push(draft);
         }
@@ -58,6 +70,7 @@ pub(super) fn compile(
 fn draft(
     issuer: config::Issuer,
     index: usize,
+    shared: &Shared,
     inputs: Inputs<'_>,
     warnings: &mut Vec<String>,
     mistakes: &mut Mistakes,
@@ -67,6 +80,7 @@ fn draft(
         algorithms,
         audiences,
         audience_optional,
+        audience_from,
         jwks,
         keys,
         secrets,
@@ -76,8 +90,17 @@ fn draft(
         scopes_claim,
         client_id_claims,
         token_types,
+        token_profile,
+        use_default_claim_mapping,
         claim_mappings,
     } = issuer;
+    let profile = match token_profile {
+        config::TokenProfile::Jwt => Profile::Jwt,
+        config::TokenProfile::Rfc9068 => {
+            contradictions(token_types.as_deref(), audience_optional.as_ref(), mistakes);
+            Profile::AccessToken
+        }
+    };
     let texts = |list: Option<Vec<Located<String>>>, default: &[&str]| -> Vec<String> {
         match list {
             Some(list) => list.into_iter().map(|text| text.value).collect(),
@@ -88,7 +111,11 @@ fn draft(
     let rules = Rules {
         issuer: name.value.as_str().into(),
         algorithms: allowed,
-        token_types: TokenTypes::new(texts(token_types, &TOKEN_TYPES).iter().map(String::as_str)),
+        token_types: match profile {
+            Profile::Jwt => TokenTypes::new(texts(token_types, &TOKEN_TYPES).iter().map(String::as_str)),
+            Profile::AccessToken => TokenTypes::only(ACCESS_TOKEN_TYPE),
+        },
+        profile,
         leeway,
         max_lifetime,
         required_claims: texts(required_claims, &REQUIRED_CLAIMS)
@@ -106,8 +133,13 @@ fn draft(
         Some(claim) => vec![ClaimPath::parse(&claim.value)],
         None => paths(texts(None, &SCOPES_CLAIMS)),
     };
-    let client_ids = paths(texts(client_id_claims, &CLIENT_ID_CLAIMS));
-    let renames = renames(claim_mappings, mistakes);
+    let client_ids = paths(texts(
+        client_id_claims,
+        match profile {
+            Profile::Jwt => &CLIENT_ID_CLAIMS,
+            Profile::AccessToken => &ACCESS_TOKEN_CLIENT_ID_CLAIMS,
+        },
+    ));
     let id = IssuerName::new(name.value.as_str());
     secrets::judge_algorithms(&algorithms, !secrets.is_empty(), mistakes);
     let found = if secrets.is_empty() {
@@ -130,9 +162,14 @@ fn draft(
             source,
             ring,
         }),
-        audiences: audiences.map(|audiences| accepted(audiences.value)),
-        audience_optional,
-        renames,
+        audiences: Said::new(audiences, &audience_from, shared.audience.as_deref(), mistakes),
+        audience_optional: audience_optional.is_some_and(|optional| optional.value),
+        default_map: if use_default_claim_mapping {
+            shared.default_map.clone()
+        } else {
+            ClaimMap::default()
+        },
+        own_map: claims::map(claim_mappings, mistakes),
         scopes,
         client_ids,
     }
@@ -159,54 +196,20 @@ fn compile_algorithms(algorithms: &Located<Vec<Located<String>>>, mistakes: &mut
     set
 }
 
-pub(super) fn accepted(audiences: config::Audiences) -> AcceptedAudiences {
-    match audiences {
-        config::Audiences::DangerAcceptAny => AcceptedAudiences::DangerAny,
-        config::Audiences::AnyOf(list) => {
-            AcceptedAudiences::AnyOf(list.into_iter().map(|audience| audience.value.into()).collect())
-        }
+/// What an issuer of RFC 9068 tokens may not say besides.
+fn contradictions(
+    token_types: Option<&[Located<String>]>,
+    audience_optional: Option<&Located<bool>>,
+    mistakes: &mut Mistakes,
+) {
+    if let Some(first) = token_types.and_then(<[_]>::first) {
+        let message = "`token_profile = \"rfc9068\"` says what `typ` must be: at+jwt";
+        mistakes.push(Mistake::new(first.place.clone(), message).help("remove `token_types`"));
     }
-}
-
-// === impl Draft ===
-
-impl Draft {
-    /// What a plan accepts: its own audiences if it names any, else the issuer's.
-    pub(super) fn audiences(&self, plan: Option<&AcceptedAudiences>) -> Option<Audiences> {
-        let accepted = plan.or(self.audiences.as_ref())?.clone();
-        Some(Audiences {
-            accepted,
-            optional: self.audience_optional,
-        })
+    if let Some(optional) = audience_optional.filter(|optional| optional.value) {
+        let message = "`token_profile = \"rfc9068\"` asks every token for an `aud`";
+        mistakes.push(Mistake::new(optional.place.clone(), message).help("remove `audience_optional`"));
     }
-}
-
-fn renames(mappings: Vec<config::ClaimMapping>, mistakes: &mut Mistakes) -> Vec<(ClaimPath, Box<str>)> {
-    let mut remote_names = Names::default();
-    let mut local_names = Names::default();
-    let mut renames = Vec::new();
-    for config::ClaimMapping {
-        remote_claim,
-        local_claim,
-    } in mappings
-    {
-        let remote_new = remote_names.claim(
-            "the remote claim",
-            &remote_claim.value,
-            &remote_claim.place,
-            mistakes,
-        );
-        let local_new = local_names.claim(
-            "the local claim",
-            &local_claim.value,
-            &local_claim.place,
-            mistakes,
-        );
-        if remote_new && local_new {
-            renames.push((ClaimPath::parse(&remote_claim.value), local_claim.value.into()));
-        }
-    }
-    renames
 }
 
 fn key_source(

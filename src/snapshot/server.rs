@@ -143,6 +143,7 @@ pub(super) fn compile(
         token_cache_entries,
         duplicate_slashes,
         path_parameters,
+        audience: _, // for issuers and plans
     } = server;
     let trusted_proxies = trusted_proxies
         .iter()

@@ -30,6 +30,7 @@ pub(super) fn compile(
             name: _,  // for people
             owner: _, // for people
             client_ids,
+            audience,
             suspended,
         } = application;
         judge_name("the application", &id, mistakes);
@@ -50,7 +51,10 @@ pub(super) fn compile(
         declared.applications.push(DeclaredApplication {
             id: ApplicationId::new(id.value),
             clients: own,
-            standing: Standing { suspended },
+            standing: Standing {
+                suspended,
+                audience: audience.map(|audience| audience.value.into()),
+            },
         });
     }
     let mut agreements = Names::default();

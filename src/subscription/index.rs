@@ -133,9 +133,9 @@ impl Index {
                 .change(declared.terms);
         }
         for declared in &declared.applications {
-            let create = || Arc::new(Application::new(declared.id.clone(), declared.standing));
+            let create = || Arc::new(Application::new(declared.id.clone(), declared.standing.clone()));
             let application = applications.get_or_insert_with(declared.id.clone(), create);
-            application.change(declared.standing);
+            application.change(&declared.standing);
             for (issuer, id) in &declared.clients {
                 let key = ClientKey {
                     issuer: issuer.clone(),

@@ -98,6 +98,15 @@ pub(super) fn audience<'a>(claims: &'a Object<'_>) -> Result<Audience<'a>, Token
 // === impl Audience ===
 
 impl Audience<'_> {
+    /// Whether this is one of them, byte for byte.
+    pub fn names(self, audience: &str) -> bool {
+        match self {
+            Audience::Absent => false,
+            Audience::One(one) => one == audience,
+            Audience::Many(many) => many.iter().any(|one| one.as_str() == Some(audience)),
+        }
+    }
+
     /// Free of the token.
     pub fn to_owned(self) -> OwnedAudience {
         match self {

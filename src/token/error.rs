@@ -54,6 +54,8 @@ pub enum TokenError {
     LifetimeTooLong,
     /// A claim that the issuer's tokens must carry is absent.
     ClaimMissing,
+    /// A claim that the issuer's profile asks for is no text, or an empty one (RFC 9068 section 2.2).
+    ClaimType,
     /// `aud` is absent.
     AudienceMissing,
     /// `aud` is neither a string nor an array of at most 64 strings.
@@ -68,7 +70,7 @@ pub enum TokenError {
 
 impl TokenError {
     /// Every reason there is.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::TooLong,
         Self::Encrypted,
         Self::Parts,
@@ -93,6 +95,7 @@ impl TokenError {
         Self::IssuedInFuture,
         Self::LifetimeTooLong,
         Self::ClaimMissing,
+        Self::ClaimType,
         Self::AudienceMissing,
         Self::AudienceMalformed,
         Self::AudienceMismatch,
@@ -126,6 +129,7 @@ impl TokenError {
             Self::IssuedInFuture => "issued_in_future",
             Self::LifetimeTooLong => "lifetime_too_long",
             Self::ClaimMissing => "claim_missing",
+            Self::ClaimType => "claim_type_invalid",
             Self::AudienceMissing => "audience_missing",
             Self::AudienceMalformed => "audience_malformed",
             Self::AudienceMismatch => "audience_mismatch",
@@ -157,9 +161,11 @@ impl TokenError {
             | Self::KeyUnknown
             | Self::KeyAmbiguous
             | Self::SignatureInvalid => "The token's signature is not acceptable",
-            Self::ExpirationMissing | Self::TimeMalformed | Self::LifetimeTooLong | Self::ClaimMissing => {
-                "The token's claims are not acceptable"
-            }
+            Self::ExpirationMissing
+            | Self::TimeMalformed
+            | Self::LifetimeTooLong
+            | Self::ClaimMissing
+            | Self::ClaimType => "The token's claims are not acceptable",
             Self::ProofMissing => "The token is bound to a proof that was not given",
         }
     }

@@ -35,6 +35,7 @@ fn rules() -> Rules {
             .into_iter()
             .collect(),
         token_types: TokenTypes::new(["JWT", "at+jwt"]),
+        profile: Profile::Jwt,
         leeway: Duration::from_secs(LEEWAY as u64),
         max_lifetime: Some(Duration::from_secs(86_400)),
         required_claims: ["sub", "iat", "exp", "iss"].map(Into::into).into(),
@@ -61,10 +62,17 @@ fn verify_at(token: &str, rules: &Rules, keys: &KeySet, now: UnixTime) -> Result
     let mut scratch = Scratch::default();
     let accepted = Audiences {
         accepted: AcceptedAudiences::AnyOf(vec![AUDIENCE.into()]),
+        of_application: false,
         optional: false,
     };
     UnverifiedToken::parse(token, &mut scratch)?
-        .verify(rules, keys, now, |audience| accepted.accept(audience), &mut ())
+        .verify(
+            rules,
+            keys,
+            now,
+            |audience| accepted.may_accept(audience),
+            &mut (),
+        )
         .map(|_| ())
 }
 
@@ -484,4 +492,67 @@ fn two_keys_with_one_id_are_told_apart_by_algorithm_or_not_at_all() {
         verify_at(&token, &rules(), &set, now),
         Err(TokenError::KeyAmbiguous)
     );
+}
+
+#[test]
+fn access_tokens_have_all_that_their_profile_promises() {
+    let rules = Rules {
+        token_types: TokenTypes::only(ACCESS_TOKEN_TYPE),
+        profile: Profile::AccessToken,
+        ..rules()
+    };
+    let good = json!({
+        "iss": ISSUER, "sub": "alice", "aud": AUDIENCE, "iat": NOW - 10, "exp": NOW + 600,
+        "client_id": "app", "jti": "1",
+    });
+    let judge = |header: &str, claims: &Json| {
+        let token = RSA
+            .sign(header.as_bytes(), claims.to_string().as_bytes())
+            .unwrap();
+        verify_at(&token, &rules, &keys(), UnixTime::from_seconds(NOW))
+    };
+    const TYPED: &str = r#"{"alg":"RS256","kid":"rsa","typ":"at+jwt"}"#;
+    for (header, expected) in [
+        (TYPED, Ok(())),
+        (
+            r#"{"alg":"RS256","kid":"rsa","typ":"application/AT+JWT"}"#,
+            Ok(()),
+        ),
+        (r#"{"alg":"RS256","kid":"rsa"}"#, Err(TokenError::TypeNotAllowed)),
+        (
+            r#"{"alg":"RS256","kid":"rsa","typ":"JWT"}"#,
+            Err(TokenError::TypeNotAllowed),
+        ),
+        (
+            r#"{"alg":"RS256","kid":"rsa","typ":""}"#,
+            Err(TokenError::TypeNotAllowed),
+        ),
+    ] {
+        assert_eq!(judge(header, &good), expected, "{header}");
+    }
+    for (name, missing, wrong) in [
+        ("iss", TokenError::IssuerMissing, TokenError::IssuerMissing),
+        ("exp", TokenError::ExpirationMissing, TokenError::TimeMalformed),
+        ("iat", TokenError::ClaimMissing, TokenError::TimeMalformed),
+        ("aud", TokenError::AudienceMissing, TokenError::AudienceMalformed),
+        ("sub", TokenError::ClaimMissing, TokenError::ClaimType),
+        ("client_id", TokenError::ClaimMissing, TokenError::ClaimType),
+        ("jti", TokenError::ClaimMissing, TokenError::ClaimType),
+    ] {
+        let mut claims = good.clone();
+        claims[name] = json!({});
+        assert_eq!(judge(TYPED, &claims), Err(wrong), "{name} of another type");
+        claims.as_object_mut().unwrap().remove(name);
+        assert_eq!(judge(TYPED, &claims), Err(missing), "no {name}");
+    }
+    for (name, value, expected) in [
+        ("jti", json!(null), TokenError::ClaimMissing),
+        ("jti", json!(""), TokenError::ClaimType),
+        ("client_id", json!(7), TokenError::ClaimType),
+        ("client_id", json!(["app"]), TokenError::ClaimType),
+    ] {
+        let mut claims = good.clone();
+        claims[name] = value;
+        assert_eq!(judge(TYPED, &claims), Err(expected), "{claims}");
+    }
 }

@@ -85,8 +85,9 @@ impl<'t> UnverifiedToken<'t> {
             .ok_or(TokenError::IssuerMissing)
     }
 
-    /// Checks everything: algorithm and type, key, signature, issuer, lifetime, audience. `audience_accepted` is asked
-    /// last, with the token's audience.
+    /// Checks everything: algorithm and type, key, signature, issuer, lifetime, profile, audience. `audience_accepted`
+    /// is asked last, with the token's audience: whether anybody here may accept it. An audience that depends on who is
+    /// calling is judged once more when that is known.
     ///
     /// # Errors
     /// The first check that fails.
@@ -104,11 +105,7 @@ impl<'t> UnverifiedToken<'t> {
             .and_then(Algorithm::parse)
             .filter(|algorithm| rules.algorithms.contains(*algorithm))
             .ok_or(TokenError::AlgorithmNotAllowed)?;
-        if self
-            .header
-            .token_type()
-            .is_some_and(|token_type| !rules.token_types.allows(token_type))
-        {
+        if !rules.token_types.allow(self.header.token_type()) {
             return Err(TokenError::TypeNotAllowed);
         }
         let key = Arc::clone(keys.choose(self.header.key_hint(), algorithm)?);
@@ -122,6 +119,7 @@ impl<'t> UnverifiedToken<'t> {
         }
         let window = claims::judge(&self.claims, rules, now)?;
         let audience = claims::audience(&self.claims)?;
+        rules.profile.judge(&self.claims)?;
         if !audience_accepted(audience) {
             return Err(match audience {
                 Audience::Absent => TokenError::AudienceMissing,

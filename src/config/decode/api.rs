@@ -3,7 +3,7 @@
 //! A list that narrows something (`hosts`, `methods`, `issuers`) may be absent but not empty: an empty one would be
 //! read as "none" by one person and as "no limit" by the next.
 
-use super::issuer::audiences;
+use super::issuer::{audience_from, audiences};
 use super::server::BODY_BYTES_MAX;
 use crate::config::place::Located;
 use crate::config::schema::{
@@ -20,6 +20,7 @@ pub(super) static API: Shape = Shape {
         Key::Value("version"),
         Key::Value("hosts"),
         Key::Value("context_path"),
+        Key::Value("public_uri"),
         Key::Value("strip_context_path"),
         Key::Value("upstream"),
         Key::Value("claim_headers"),
@@ -44,6 +45,7 @@ static PLAN: Shape = Shape {
         Key::Value("issuers"),
         Key::Table("token_from", &TOKEN_FROM),
         Key::Value("audiences"),
+        Key::Value("audience_from"),
         Key::Value("stage"),
         Key::Value("validation"),
         Key::Value("subscription_validation"),
@@ -98,6 +100,7 @@ pub(super) fn api(value: Value<'_>) -> Option<Api> {
         strip_context_path: table
             .optional("strip_context_path", Value::boolean)
             .unwrap_or_default(),
+        public_uri: table.optional("public_uri", Value::text),
         claim_headers: table.optional("claim_headers", claim_headers).unwrap_or_default(),
         claim_header_separator: table.optional("claim_header_separator", Value::text_or_empty),
         claim_header_encoding: table
@@ -145,6 +148,7 @@ fn plan(value: Value<'_>) -> Option<Plan> {
             .unwrap_or_default(),
         token_from: table.optional("token_from", |value| Some(value.located(token_from(value)?))),
         audiences: table.optional("audiences", audiences),
+        audience_from: table.optional("audience_from", audience_from).unwrap_or_default(),
         // A default has no place of its own; the plan's is the best there is.
         stage: stage.unwrap_or_else(|| value.located(Stage::default())),
         validation: table

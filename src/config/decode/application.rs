@@ -13,6 +13,7 @@ pub(super) static APPLICATION: Shape = Shape {
         Key::Value("name"),
         Key::Value("owner"),
         Key::Table("client_ids", &CLIENT_ID),
+        Key::Value("audience"),
         Key::Value("suspended"),
         Key::Later("claim_sets"),
         Key::Later("api_keys"),
@@ -45,6 +46,7 @@ pub(super) fn application(value: Value<'_>) -> Option<Application> {
         name: table.optional("name", Value::text),
         owner: table.optional("owner", Value::text),
         client_ids: table.optional("client_ids", client_ids).unwrap_or_default(),
+        audience: table.optional("audience", Value::text),
         suspended: table.optional("suspended", Value::boolean).unwrap_or_default(),
         id: id?,
     })

@@ -4,9 +4,11 @@
 
 use std::time::Duration;
 
-use super::{DAY, HOUR, MINUTE, SECOND};
+use super::{DAY, HOUR, MINUTE, SECOND, claim_mapping};
 use crate::config::place::Located;
-use crate::config::schema::{Audiences, ClaimMapping, Issuer, IssuerKey, IssuerSecret, Jwks, SecretEncoding};
+use crate::config::schema::{
+    AudienceSource, Audiences, Issuer, IssuerKey, IssuerSecret, Jwks, SecretEncoding, TokenProfile,
+};
 use crate::config::table::{Key, Shape};
 use crate::config::value::Value;
 
@@ -18,6 +20,7 @@ pub(super) static ISSUER: Shape = Shape {
         Key::Value("algorithms"),
         Key::Value("audiences"),
         Key::Value("audience_optional"),
+        Key::Value("audience_from"),
         Key::Table("jwks", &JWKS),
         Key::Table("keys", &ISSUER_KEY),
         Key::Table("secrets", &ISSUER_SECRET),
@@ -27,10 +30,10 @@ pub(super) static ISSUER: Shape = Shape {
         Key::Value("scopes_claim"),
         Key::Value("client_id_claims"),
         Key::Value("token_types"),
-        Key::Table("claim_mapping", &CLAIM_MAPPING),
+        Key::Value("token_profile"),
+        Key::Value("use_default_claim_mapping"),
+        Key::Table("claim_mapping", &claim_mapping::OF_ISSUER),
         Key::Later("discovery"),
-        Key::Later("use_default_claim_mapping"),
-        Key::Later("audience_from"),
         Key::Later("introspection"),
     ],
 };
@@ -64,21 +67,6 @@ static ISSUER_SECRET: Shape = Shape {
     keys: &[Key::Value("file"), Key::Value("encoding")],
 };
 
-static CLAIM_MAPPING: Shape = Shape {
-    path: "issuer.claim_mapping",
-    title: "in [[issuer.claim_mapping]]",
-    keys: &[
-        Key::Value("remote_claim"),
-        Key::Value("local_claim"),
-        Key::Later("split"),
-        Key::Later("join"),
-        Key::Later("prefix"),
-        Key::Later("lowercase"),
-        Key::Later("regex"),
-        Key::Later("default"),
-    ],
-};
-
 const REFRESH_INTERVAL: Duration = Duration::from_secs(5 * 60);
 const COOLDOWN: Duration = Duration::from_secs(10);
 const WAIT: Duration = Duration::from_secs(2);
@@ -96,9 +84,8 @@ pub(super) fn issuer(value: Value<'_>) -> Option<Issuer> {
     });
     Some(Issuer {
         audiences: table.optional("audiences", audiences),
-        audience_optional: table
-            .optional("audience_optional", Value::boolean)
-            .unwrap_or_default(),
+        audience_optional: table.optional("audience_optional", |value| Some(value.located(value.boolean()?))),
+        audience_from: table.optional("audience_from", audience_from).unwrap_or_default(),
         jwks: table.optional("jwks", |value| Some(value.located(jwks(value)?))),
         keys: table.optional("keys", keys).unwrap_or_default(),
         secrets: table.optional("secrets", secrets).unwrap_or_default(),
@@ -112,7 +99,18 @@ pub(super) fn issuer(value: Value<'_>) -> Option<Issuer> {
         token_types: table.optional("token_types", Value::texts_not_empty),
         claim_mappings: table
             .optional("claim_mapping", |value| {
-                value.tables("[[issuer.claim_mapping]]", claim_mapping)
+                value.tables("[[issuer.claim_mapping]]", claim_mapping::claim_mapping_of_issuer)
+            })
+            .unwrap_or_default(),
+        use_default_claim_mapping: table
+            .optional("use_default_claim_mapping", Value::boolean)
+            .unwrap_or(true),
+        token_profile: table
+            .optional("token_profile", |value| {
+                value.word(&[
+                    ("jwt", Some(TokenProfile::Jwt)),
+                    ("rfc9068", Some(TokenProfile::Rfc9068)),
+                ])
             })
             .unwrap_or_default(),
         name: name?,
@@ -131,6 +129,20 @@ pub(super) fn audiences(value: Value<'_>) -> Option<Located<Audiences>> {
         ),
         None => Some(value.located(Audiences::AnyOf(value.texts_not_empty()?))),
     }
+}
+
+/// What else names audiences, each once.
+pub(super) fn audience_from(value: Value<'_>) -> Option<Vec<Located<AudienceSource>>> {
+    let sources = value.list_not_empty(|value| {
+        let source = value.word(&AudienceSource::ALL.map(|source| (source.word(), Some(source))))?;
+        Some(value.located(source))
+    })?;
+    value.each_once(
+        sources
+            .iter()
+            .map(|source| (source.value, &source.place, source.value.word().to_owned())),
+    );
+    Some(sources)
 }
 
 fn jwks(value: Value<'_>) -> Option<Jwks> {
@@ -207,14 +219,4 @@ fn secrets(value: Value<'_>) -> Option<Vec<IssuerSecret>> {
         })
     });
     Some(secrets.collect())
-}
-
-fn claim_mapping(value: Value<'_>) -> Option<ClaimMapping> {
-    let table = value.table(&CLAIM_MAPPING)?;
-    let remote_claim = table.required("remote_claim", Value::text);
-    let local_claim = table.required("local_claim", Value::text);
-    Some(ClaimMapping {
-        remote_claim: remote_claim?,
-        local_claim: local_claim?,
-    })
 }

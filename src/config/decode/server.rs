@@ -31,6 +31,7 @@ pub(super) static SERVER: Shape = Shape {
         Key::Value("token_cache_entries"),
         Key::Value("duplicate_slashes"),
         Key::Value("path_parameters"),
+        Key::Value("audience"),
     ],
 };
 
@@ -110,6 +111,7 @@ pub(super) fn server(value: Value<'_>) -> Option<Server> {
                 ])
             })
             .unwrap_or_default(),
+        audience: table.optional("audience", Value::text),
     })
 }
 

@@ -64,28 +64,18 @@ fn keys_that_do_not_exist() {
 
 #[test]
 fn keys_of_other_versions() {
-    let tables: [(&str, &str, &[&str]); 10] = [
+    let tables: [(&str, &str, &[&str]); 9] = [
         ("", "", &["admin", "state", "counters", "follow", "token_service"]),
         ("[[listener]]\naddress = \"127.0.0.1:1\"\n", "", &["tls", "http2"]),
         (
             "[[issuer]]\nname = \"a\"\nalgorithms = [\"a\"]\n",
             "",
-            &[
-                "discovery",
-                "use_default_claim_mapping",
-                "audience_from",
-                "introspection",
-            ],
+            &["discovery", "introspection"],
         ),
         (
             "[[issuer]]\nname = \"a\"\nalgorithms = [\"a\"]\njwks.url = \"u\"\n",
             "jwks.",
             &["follow_redirects", "ca_file", "proxy"],
-        ),
-        (
-            "[[issuer]]\nname = \"a\"\nalgorithms = [\"a\"]\n[[issuer.claim_mapping]]\nremote_claim = \"a\"\nlocal_claim = \"b\"\n",
-            "",
-            &["split", "join", "prefix", "lowercase", "regex", "default"],
         ),
         (
             "[[upstream]]\nname = \"a\"\npeers = [\"127.0.0.1:1\"]\n",
@@ -184,5 +174,42 @@ fn a_place_for_tokens_has_at_least_one_name() {
     check(
         &format!("{plan}token_from = \"cookie\"\n"),
         &["8:14: expected a table, found a string: token_from = \"cookie\""],
+    );
+}
+
+#[test]
+fn values_of_claim_mappings_and_audience_sources() {
+    check(
+        "[[claim_mapping]]\nremote_claim = \"a\"\nlocal_claim = \"b\"\ndefault = 1.5\nsplit = \"\"\nlowercase = \"yes\"\n",
+        &[
+            "4:11: expected a string, an integer, a boolean or an array of strings, found a float: default = 1.5",
+            "5:9: `split` must not be empty: split = \"\"",
+            "6:13: expected a boolean, found a string: lowercase = \"yes\"",
+        ],
+    );
+    check(
+        "[[claim_mapping]]\nremote_claim = \"a\"\nlocal_claim = \"b\"\ndefault = [\"a\", 1]\nprefx = \"a\"\n",
+        &[
+            "4:17: expected a string, found an integer: default = [\"a\", 1]",
+            "5:1: unknown key `prefx` in [[claim_mapping]] (did you mean `prefix`?): prefx = \"a\"",
+        ],
+    );
+    check(
+        "[claim_mapping]\nremote_claim = \"a\"\n",
+        &["1:1: expected an array of tables, found a table (write [[claim_mapping]]): [claim_mapping]"],
+    );
+    check_issuer(
+        "audience_from = [\"gatway\", \"application\", \"application\"]\ntoken_profile = \"rfc9086\"\n",
+        &[
+            "4:18: unknown word `gatway` for `audience_from` (did you mean `gateway`?): \
+             audience_from = [\"gatway\", \"application\", \"application\"]",
+            "4:43: `application` is listed twice in `audience_from` (first in line 4): \
+             audience_from = [\"gatway\", \"application\", \"application\"]",
+            "5:17: unknown word `rfc9086` for `token_profile` (did you mean `rfc9068`?): token_profile = \"rfc9086\"",
+        ],
+    );
+    check_issuer(
+        "audience_from = []\n",
+        &["4:17: `audience_from` must not be empty: audience_from = []"],
     );
 }

@@ -93,7 +93,7 @@ fn a_plans_audiences_take_the_place_of_the_issuers() {
         let found: Vec<bool> = accepted
             .plans
             .iter()
-            .map(|plan| plan.audiences.accept(audience))
+            .map(|plan| plan.audiences.accept(audience, || false))
             .collect();
         assert_eq!(found, expected, "{audience:?}");
     }
