@@ -14,6 +14,8 @@ use crate::time::UnixTime;
 use crate::token::Algorithm;
 
 mod apis;
+mod audiences;
+mod claims;
 mod compiled;
 mod issuers;
 mod server;

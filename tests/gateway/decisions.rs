@@ -8,6 +8,7 @@ mod attacks;
 mod callers;
 mod claims;
 mod http;
+mod mappings;
 mod sources;
 mod spellings;
 mod tokens;
@@ -63,6 +64,7 @@ pub(crate) fn table(world: &World) -> Vec<Row> {
     rows.extend(tokens::rows(world));
     rows.extend(attacks::rows(world));
     rows.extend(spellings::rows(world));
+    rows.extend(mappings::rows(world));
     rows.extend(upstreams::rows());
     rows
 }
@@ -134,7 +136,8 @@ fn every_request_gets_the_answer_that_the_table_says() {
 #[test]
 fn claims_arrive_as_the_headers_that_the_api_names() {
     let world = World::start();
-    for (what, request, expected) in claims::rows(&world) {
+    let mapped = mappings::header_rows(&world);
+    for (what, request, expected) in claims::rows(&world).into_iter().chain(mapped) {
         let answer = world.send(&request);
         assert_eq!(answer.status, 200, "{what}: {}", answer.text());
         let received = world.upstream.take_one();

@@ -36,6 +36,14 @@ const CONFIGURED: [(&str, &[&str]); 4] = [
             "staging",
             "closed",
             "old",
+            "mapped",
+            "sourced",
+        ],
+    ),
+    (
+        "plan",
+        &[
+            "-", "gold", "silver", "partner", "any", "open", "gateway", "uri", "own",
         ],
     ),
     (
@@ -54,6 +62,8 @@ const CONFIGURED: [(&str, &[&str]); 4] = [
             "https://many.example/",
             "https://shared.example/",
             "https://dark.example/",
+            "https://mapped.example/",
+            "https://access.example/",
             "legacy",
         ],
     ),

@@ -3,6 +3,8 @@
 //! Each test starts one of its own: test runners give every test a process, and a gateway that was shared through a
 //! `static` would outlive it. So there are few tests, each with a long table.
 
+mod mapped;
+
 use std::net::{SocketAddr, TcpListener};
 
 use tollgate::token::Algorithm;
@@ -23,6 +25,10 @@ pub(crate) struct World {
     pub(crate) strict_second: Issuer,
     /// RS256, a PEM file as the default key; every audience.
     pub(crate) legacy: Issuer,
+    /// ES256, `m1`: its claims are changed on the way in.
+    pub(crate) mapped: Issuer,
+    /// ES256, `a1`: access tokens as in RFC 9068.
+    pub(crate) access: Issuer,
     /// Its key server does not answer.
     pub(crate) dark: Issuer,
     /// One key for each algorithm that can sign here, each key's id the algorithm's name.
@@ -57,6 +63,7 @@ const SERVER: &str = r#"
 threads = 1
 read_timeout = "1s"
 body_bytes_max = 100_000
+audience = "https://gateway.example"
 "#;
 
 const ISSUERS: &str = r#"
@@ -75,6 +82,7 @@ name = "https://globex.example/"
 algorithms = ["ES256"]
 audiences = ["https://api.example.com"]
 jwks.file = "globex.json"
+use_default_claim_mapping = false
 
 [[issuer]]
 name = "https://strict.example/"
@@ -437,6 +445,7 @@ suspended = true
 [[application]]
 id = "stranger"
 client_ids = ["stranger-app"]
+audience = "https://stranger.example"
 "#;
 
 /// `(application, what its one subscription to an API and plan says)`
@@ -482,6 +491,8 @@ impl World {
         let strict = Issuer::new("https://strict.example/", "s1", Algorithm::Es256);
         let strict_second = Issuer::new("https://strict.example/", "s2", Algorithm::Es256);
         let legacy = Issuer::new("legacy", "default", Algorithm::Rs256);
+        let mapped = Issuer::new("https://mapped.example/", "m1", Algorithm::Es256);
+        let access = Issuer::new("https://access.example/", "a1", Algorithm::Es256);
         let dark = Issuer::new("https://dark.example/", "d1", Algorithm::Es256);
         let many: Vec<Issuer> = ALGORITHMS
             .iter()
@@ -497,6 +508,8 @@ impl World {
                 ("acme.json", &Issuer::jwks_of(&[&acme, &acme_rsa])),
                 ("globex.json", &globex.jwks()),
                 ("strict.json", &Issuer::jwks_of(&[&strict, &strict_second])),
+                ("mapped.json", &mapped.jwks()),
+                ("access.json", &access.jwks()),
                 ("legacy.pem", &legacy.key.public_pem()),
                 ("many.json", &Issuer::jwks_of(&many.iter().collect::<Vec<_>>())),
                 ("shared.txt", SHARED_SECRET),
@@ -509,6 +522,8 @@ impl World {
             strict,
             strict_second,
             legacy,
+            mapped,
+            access,
             dark,
             many,
             bait,
@@ -529,7 +544,17 @@ impl World {
 }
 
 fn config(upstream: SocketAddr, server: &str) -> String {
-    let mut config = [SERVER, server, "\n", ISSUERS, APIS, CALLERS].concat();
+    let mut config = [
+        SERVER,
+        server,
+        "\n",
+        ISSUERS,
+        mapped::ISSUERS,
+        APIS,
+        mapped::APIS,
+        CALLERS,
+    ]
+    .concat();
     let mut applications = vec!["mobile", "suspended", "stranger"];
     for (application, agreement) in AGREEMENTS {
         if !applications.contains(&application) {

@@ -9,11 +9,19 @@ use super::{Log, MAIN};
 use crate::harness::{Connection, Gateway, Issuer, Upstream, get};
 
 const CONFIG: &str = r#"
+[server]
+audience = "https://gateway.example"
+
 [[issuer]]
 name = "https://acme.example/"
 algorithms = ["ES256", "EdDSA"]
 audiences = ["https://api.example.com"]
 jwks.file = "acme.json"
+
+[[issuer.claim_mapping]]
+remote_claim = "app"
+local_claim = "azp"
+prefix = "mobile-"
 
 [[issuer]]
 name = "legacy"
@@ -56,7 +64,7 @@ status = "accepted"
 /// Name; the first text becomes the second; what the caller then gets.
 type Change = (&'static str, &'static str, &'static str, (u16, &'static str));
 
-const CHANGES: [Change; 23] = [
+const CHANGES: [Change; 32] = [
     (
         "subscription pending",
         "\"accepted\"",
@@ -190,6 +198,60 @@ const CHANGES: [Change; 23] = [
         "max_lifetime = \"1m\"\njwks.file",
         (401, "invalid_token"),
     ),
+    (
+        "token profile",
+        "jwks.file",
+        "token_profile = \"rfc9068\"\njwks.file",
+        (401, "invalid_token"),
+    ),
+    (
+        "prefix changed",
+        "\"mobile-\"",
+        "\"stolen-\"",
+        (403, "subscription_not_found"),
+    ),
+    (
+        "claim in small letters",
+        "prefix = \"mobile-\"",
+        "prefix = \"Mobile-\"\nlowercase = true",
+        (403, "subscription_not_found"),
+    ),
+    (
+        "claim that a pattern takes apart",
+        "prefix = \"mobile-\"",
+        "prefix = \"mobile-\"\nregex = \"^(.)\"",
+        (403, "subscription_not_found"),
+    ),
+    (
+        "claim that a step cannot work on",
+        "prefix = \"mobile-\"",
+        "prefix = \"mobile-\"\njoin = \",\"",
+        (401, "invalid_token"),
+    ),
+    (
+        "claim split into a list",
+        "prefix = \"mobile-\"",
+        "prefix = \"mobile-\"\nsplit = \",\"",
+        (401, "invalid_token"),
+    ),
+    (
+        "default map under the issuer's",
+        "[[upstream]]",
+        "[[claim_mapping]]\nremote_claim = \"sub\"\nlocal_claim = \"app\"\n\n[[upstream]]",
+        (403, "subscription_not_found"),
+    ),
+    (
+        "audience from elsewhere only",
+        "stage = \"published\"",
+        "audiences = [\"x\"]\naudience_from = [\"gateway\", \"application\"]",
+        (401, "invalid_token"),
+    ),
+    (
+        "audience of the application",
+        "suspended = false\n",
+        "audience = \"https://mobile.example\"\n",
+        (200, ""),
+    ),
 ];
 
 struct Scene {
@@ -231,7 +293,9 @@ fn every_change_binds_the_first_request_after_it_cached_tokens_included() {
         acme,
         ..
     } = &scene;
-    let request = get("/orders/1").bearer(&acme.token().text());
+    // The client is what the mapping makes of `app`; the token's own `azp` is nobody's.
+    let token = acme.token().claim("app", "app").client("nobody");
+    let request = get("/orders/1").bearer(&token.text());
     let mut connection = Connection::open(gateway.address());
     let mut ask = || {
         let answer = connection.ask(&request);
