@@ -20,6 +20,7 @@ use crate::subscription::Index;
 use crate::time::UnixTime;
 use crate::token::{Algorithm, Cache, Probe};
 
+mod audiences;
 mod outage;
 mod properties;
 mod remembered;

@@ -43,13 +43,7 @@ const CONFIGURED: [(&str, &[&str]); 4] = [
     (
         "plan",
         &[
-            "-", "gold", "silver", "partner", "any", "open", "gateway", "uri", "own",
-        ],
-    ),
-    (
-        "plan",
-        &[
-            "-", "gold", "silver", "partner", "any", "open", "header", "browser",
+            "-", "gold", "silver", "partner", "any", "open", "header", "browser", "gateway", "uri", "own",
         ],
     ),
     (

@@ -39,6 +39,7 @@ static TOKENS: LazyLock<Vec<String>> = LazyLock::new(|| {
                 (0, 600, "orders"),
                 (120, 600, "orders"),
                 (0, 600, "stock"),
+                (0, 600, "own"),
             ] {
                 let claims = json!({
                     "iss": "acme", "sub": "alice", "azp": "app", "aud": aud, "role": "cook", "job": "waiter",
@@ -57,8 +58,15 @@ enum Step {
     Ask { token: usize, path: &'static str },
     /// The issuer now publishes these keys.
     Publish { keys: Vec<usize>, same_kid: bool },
-    /// The operator changes what a claim is called, and the leeway.
-    Configure { role: &'static str, leeway: u32 },
+    /// The operator changes what a claim is called, what becomes of it, whom tokens are for, and the leeway.
+    Configure {
+        role: &'static str,
+        step: &'static str,
+        audience_from: &'static str,
+        leeway: u32,
+    },
+    /// The application's tokens are for somebody else.
+    Rename { audience: &'static str },
     /// The clock goes on or back.
     Clock { seconds: i64 },
 }
@@ -77,7 +85,7 @@ struct Life {
 impl Life {
     fn new() -> Self {
         let key_ring = KeyRing::default();
-        let snapshot = configured(&key_ring, "role", 30);
+        let snapshot = configured(&key_ring, "role", "", "", 30);
         let index = Index::default();
         index.admit(&snapshot.declared);
         // One bucket: tokens push each other out all the time.
@@ -99,7 +107,19 @@ impl Life {
                 prop_assert_eq!(remembering, forgetful);
             }
             Step::Publish { keys, same_kid } => self.publish(keys, *same_kid),
-            Step::Configure { role, leeway } => self.snapshot = configured(&self.key_ring, role, *leeway),
+            Step::Configure {
+                role,
+                step,
+                audience_from,
+                leeway,
+            } => self.snapshot = configured(&self.key_ring, role, step, audience_from, *leeway),
+            Step::Rename { audience } => {
+                let mut declared = self.snapshot.declared.clone();
+                for application in &mut declared.applications {
+                    application.standing.audience = Some((*audience).into());
+                }
+                self.index.admit(&declared);
+            }
             Step::Clock { seconds } => self.now = UnixTime::from_seconds(self.now.seconds() + seconds),
         }
         Ok(())
@@ -158,12 +178,12 @@ impl Life {
     }
 }
 
-fn configured(key_ring: &KeyRing, role: &str, leeway: u32) -> Snapshot {
+fn configured(key_ring: &KeyRing, role: &str, step: &str, audience_from: &str, leeway: u32) -> Snapshot {
     let api = |name: &str| {
         format!(
             "[[api]]\nname = \"{name}\"\ncontext_path = \"/{name}\"\nupstream = \"u\"\n\
              claim_headers = {{ X-Role = \"role\" }}\n\
-             [[api.plan]]\nname = \"gold\"\nsecurity = \"jwt\"\nissuers = [\"acme\"]\naudiences = [\"{name}\"]\n\
+             [[api.plan]]\nname = \"gold\"\nsecurity = \"jwt\"\nissuers = [\"acme\"]\naudiences = [\"{name}\"]\n{audience_from}\n\
              [[subscription]]\napplication = \"app\"\napi = \"{name}\"\nplan = \"gold\"\n"
         )
     };
@@ -171,7 +191,7 @@ fn configured(key_ring: &KeyRing, role: &str, leeway: u32) -> Snapshot {
         "[[listener]]\naddress = \"127.0.0.1:0\"\n\
          [[issuer]]\nname = \"acme\"\nalgorithms = [\"ES256\"]\nleeway = \"{leeway}s\"\n\
          jwks = {{ url = \"https://acme.example/jwks\", stale_after = \"10m\" }}\n\
-         [[issuer.claim_mapping]]\nremote_claim = \"{role}\"\nlocal_claim = \"role\"\n\
+         [[issuer.claim_mapping]]\nremote_claim = \"{role}\"\nlocal_claim = \"role\"\n{step}\n\
          [[upstream]]\nname = \"u\"\npeers = [\"127.0.0.1:9000\"]\n\
          [[application]]\nid = \"app\"\nclient_ids = [\"app\"]\n{}{}",
         api("orders"),
@@ -199,8 +219,20 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(token, path)| Step::Ask { token, path }),
         1 => (proptest::collection::vec(0..3_usize, 1..4), prop::bool::weighted(0.3))
             .prop_map(|(keys, same_kid)| Step::Publish { keys, same_kid }),
-        1 => (prop_oneof![Just("role"), Just("job"), Just("none")], prop_oneof![Just(0_u32), Just(30), Just(300)])
-            .prop_map(|(role, leeway)| Step::Configure { role, leeway }),
+        1 => (
+            prop_oneof![Just("role"), Just("job"), Just("none")],
+            prop_oneof![
+                Just(""),
+                Just("prefix = \"a:\""),
+                Just("regex = \"^c(.*)\"\ndefault = \"none\""),
+                Just("join = \",\""), // which no text can be
+            ],
+            prop_oneof![Just(""), Just("audience_from = [\"application\"]")],
+            prop_oneof![Just(0_u32), Just(30), Just(300)],
+        )
+            .prop_map(|(role, step, audience_from, leeway)| Step::Configure { role, step, audience_from, leeway }),
+        1 => prop_oneof![Just("own"), Just("app"), Just("orders")]
+            .prop_map(|audience| Step::Rename { audience }),
         1 => (-200..400_i64).prop_map(|seconds| Step::Clock { seconds }),
     ]
 }
@@ -231,7 +263,7 @@ fn a_token_is_verified_once_and_then_remembered() {
     }
     assert_eq!((life.verdicts.len(), life.verdicts.evictions()), (1, 0));
     // Nobody fills the cache with tokens that are refused.
-    for token in TOKENS.iter().skip(12) {
+    for token in TOKENS.iter().skip(15) {
         life.decide(token, "/orders", &life.verdicts);
         life.decide(&format!("{token}x"), "/orders", &life.verdicts);
     }

@@ -276,6 +276,8 @@ fn a_claim_header_is_the_gateways_to_set_and_set_once() {
         "authorization",
         "X-Forwarded-For",
         "x_real_ip",
+        "X-Original-URL",
+        "x_http_method_override",
     ] {
         check(
             &headers(&format!("{name} = \"sub\"")),
@@ -384,4 +386,20 @@ fn a_token_may_come_from_a_place_that_is_nobody_elses() {
             "8:14: a keyless plan takes no `token_from`: it asks callers for nothing: token_from = { cookie = \"c\" }",
         ],
     );
+}
+
+#[test]
+fn what_separates_is_not_what_it_would_be_encoded_as() {
+    for separator in ["%", "2", "C", ", a", "é", "\\t"] {
+        let line = format!("claim_header_separator = \"{separator}\"");
+        check(
+            &format!("{API}{line}\n"),
+            &[&format!(
+                "5:26: the separator may hold only ASCII punctuation but `%`, and spaces: {line}"
+            )],
+        );
+    }
+    for separator in ["", " ", ", ", "||", ";"] {
+        check(&format!("{API}claim_header_separator = \"{separator}\"\n"), &[]);
+    }
 }

@@ -64,7 +64,7 @@ status = "accepted"
 /// Name; the first text becomes the second; what the caller then gets.
 type Change = (&'static str, &'static str, &'static str, (u16, &'static str));
 
-const CHANGES: [Change; 32] = [
+const CHANGES: [Change; 31] = [
     (
         "subscription pending",
         "\"accepted\"",
@@ -245,12 +245,6 @@ const CHANGES: [Change; 32] = [
         "stage = \"published\"",
         "audiences = [\"x\"]\naudience_from = [\"gateway\", \"application\"]",
         (401, "invalid_token"),
-    ),
-    (
-        "audience of the application",
-        "suspended = false\n",
-        "audience = \"https://mobile.example\"\n",
-        (200, ""),
     ),
 ];
 
