@@ -3,7 +3,7 @@
 //! A hit must never answer differently from a fresh verification. So a verdict carries what could change under it: the
 //! issuer's terms (rules and mapping), the key, the times. All of it is compared on every hit, no flush is needed: a
 //! removed key, a changed mapping, an expired token bite on the next request. What may change between two requests of
-//! one token is no part of a verdict: plans, audiences of plans, subscriptions are looked at every time.
+//! one token is no part of a verdict: plans, audiences of plans and applications, subscriptions are looked at every time.
 
 use std::sync::Arc;
 
