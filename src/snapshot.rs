@@ -8,6 +8,7 @@
 mod apis;
 mod audiences;
 mod claims;
+mod headers;
 mod issuers;
 mod secrets;
 mod server;

@@ -198,7 +198,7 @@ fn network(text: &Located<String>, mistakes: &mut Mistakes) -> Option<IpNet> {
 fn request_id(name: Option<&Located<String>>, mistakes: &mut Mistakes) -> HeaderName {
     let default = HeaderName::from_static("x-request-id");
     let Some(name) = name else { return default };
-    match super::apis::header_name(name) {
+    match super::headers::header_name(name) {
         Ok(name) => name,
         Err(error) => {
             mistakes.push(error);
