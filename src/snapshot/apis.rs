@@ -14,7 +14,8 @@ use super::token_from;
 use super::upstreams::{Upstreams, find_upstream};
 use super::{KeptClaims, Names, headers, mistake, refused, shown, unknown};
 use crate::api::{
-    Accepted, Api, ClaimHeaders, HeaderEncoding, OfferedPlan, Plan, Plans, Route, Security, Terms,
+    Accepted, Api, ClaimHeader, ClaimHeaders, HeaderEncoding, OfferedPlan, Plan, Plans, Route, Security,
+    Terms,
 };
 use crate::authorization::{Requirements, ScopeMatch, is_scope};
 use crate::config::{self, Located, Mistake, Mistakes, Place, Stage};

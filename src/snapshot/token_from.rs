@@ -3,7 +3,7 @@
 //! A place is removed from every request before it goes upstream, so its name must be nobody else's: not HTTP's, and not
 //! one under which the gateway itself tells the upstream something.
 
-use super::apis::header_name;
+use super::headers::header_name;
 use super::server::HttpSettings;
 use super::{mistake, refused};
 use crate::api::{ClaimHeader, canonical_header};
