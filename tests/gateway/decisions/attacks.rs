@@ -7,11 +7,13 @@ use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
+use tollgate::mint::SharedSecret;
+use tollgate::token::Algorithm;
 
-use super::tokens::{MALFORMED, SIGNATURE, refused, refused_text, served};
+use super::tokens::{MALFORMED, SERVED, SIGNATURE, refused, refused_text, served};
 use super::{Row, row};
 use crate::harness::{Token, get};
-use crate::world::World;
+use crate::world::{SHARED_SECRET, World};
 
 /// The order of the base point of P-256, big-endian (SEC 2 section 2.4.2).
 const P256_ORDER: &str = "_____wAAAAD__________7zm-q2nF56E87nKwvxjJVE";
@@ -21,6 +23,7 @@ pub(super) fn rows(world: &World) -> Vec<Row> {
     rows.extend(confused(world));
     rows.extend(named_keys(world));
     rows.extend(signatures(world));
+    rows.extend(shared(world));
     rows
 }
 
@@ -335,7 +338,7 @@ fn signatures(world: &World) -> Vec<Row> {
     rows.push(row(
         "the twin of a signature",
         get("/orders/menu/today").bearer(&format!("{signed}.{}", encode(twin))),
-        super::tokens::SERVED,
+        SERVED,
     ));
     let rsa = world.acme_rsa.token().text();
     let (signed, signature) = rsa.rsplit_once('.').unwrap();
@@ -423,4 +426,76 @@ fn subtract(from: &[u8], what: &[u8]) -> Vec<u8> {
         difference[place] = u8::try_from(digit).unwrap();
     }
     difference
+}
+
+/// An issuer that shares a secret with the gateway, beside issuers that have public keys.
+fn shared(world: &World) -> Vec<Row> {
+    let claims: Value = serde_json::from_str(
+        &world
+            .token()
+            .claim("iss", "https://shared.example/")
+            .claims_text(),
+    )
+    .unwrap();
+    let sign = |algorithm, secret: &str| SharedSecret::new(algorithm, secret.into()).unwrap();
+    let today = |token: &str| get("/orders/menu/today").bearer(token);
+    let ours = |algorithm| sign(algorithm, SHARED_SECRET);
+    let text = |what, token: &str, reason| refused_text(what, token, reason, SIGNATURE);
+    let good = ours(Algorithm::Hs256).mint(Some("h1"), &claims);
+    let (signed, signature) = good.rsplit_once('.').unwrap();
+    let half = encode(&URL_SAFE_NO_PAD.decode(signature).unwrap()[..16]);
+    let as_acme: Value = serde_json::from_str(&world.token().claims_text()).unwrap();
+    vec![
+        row("HS256", today(&good), SERVED),
+        row(
+            "HS384",
+            today(&ours(Algorithm::Hs384).mint(Some("h1"), &claims)),
+            SERVED,
+        ),
+        row(
+            "HS512",
+            today(&ours(Algorithm::Hs512).mint(Some("h1"), &claims)),
+            SERVED,
+        ),
+        row(
+            "HS256 without kid, by the default secret",
+            today(&ours(Algorithm::Hs256).mint(None, &claims)),
+            SERVED,
+        ),
+        text(
+            "HS256 with another secret",
+            &sign(Algorithm::Hs256, "another").mint(Some("h1"), &claims),
+            "signature_invalid",
+        ),
+        text(
+            "HS256 with a line break behind the secret",
+            &sign(Algorithm::Hs256, &format!("{SHARED_SECRET}\n")).mint(Some("h1"), &claims),
+            "signature_invalid",
+        ),
+        text(
+            "HS256 with half a signature",
+            &format!("{signed}.{half}"),
+            "signature_invalid",
+        ),
+        text(
+            "HS512's signature called HS256",
+            &ours(Algorithm::Hs512).sign(br#"{"alg":"HS256","kid":"h1"}"#, claims.to_string().as_bytes()),
+            "signature_invalid",
+        ),
+        text(
+            "a public key's algorithm at an issuer with a secret",
+            &world.token().claim("iss", "https://shared.example/").text(),
+            "algorithm_not_allowed",
+        ),
+        text(
+            "the secret for an issuer with public keys",
+            &ours(Algorithm::Hs256).mint(Some("h1"), &as_acme),
+            "algorithm_not_allowed",
+        ),
+        text(
+            "a secret that is not there",
+            &ours(Algorithm::Hs256).mint(Some("h2"), &claims),
+            "key_unknown",
+        ),
+    ]
 }

@@ -29,7 +29,6 @@ pub(super) fn rows(world: &World) -> Vec<Row> {
     rows.extend(headers(world));
     rows.extend(signatures(world));
     rows.extend(claims(world));
-    rows.extend(times(world));
     rows.extend(audiences(world));
     rows
 }
@@ -457,7 +456,7 @@ fn claims(world: &World) -> Vec<Row> {
     ]
 }
 
-fn times(world: &World) -> Vec<Row> {
+pub(super) fn times(world: &World) -> Vec<Row> {
     let token = || world.token();
     let now = crate::harness::now();
     let malformed =
