@@ -1,11 +1,8 @@
 //! Rows about tokens in other words: the same token spelled otherwise, JSON that two readers would read in two ways,
 //! numbers that are none, and odd tokens that are good all the same.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::attacks::encode;
 use super::tokens::{CLAIMS, MALFORMED, SERVED, SIGNATURE, refused, refused_text, served};
 use super::{Row, row};
 use crate::harness::{get, now};
