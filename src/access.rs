@@ -18,8 +18,8 @@ mod view;
 use std::sync::Arc;
 
 pub use answer::{Answer, Challenge, Code, describe};
-pub use denial::{Cause, Denial, RequestError};
-pub use observer::{CacheResult, Observer, Stage};
+pub use denial::{Cause, Denial, RequestError, subscription_code};
+pub use observer::{CacheResult, Fact, Observer, PlanOutcome, Stage};
 pub use reasons::describe_reasons;
 pub use verdict::Verdict;
 pub use view::RequestView;
@@ -96,16 +96,23 @@ pub fn evaluate(
     now: UnixTime,
     observer: &mut impl Observer,
 ) -> Result<Permit, Box<Denial>> {
+    observer.found(Fact::Request(request));
     let found = route(plane, request)?;
+    observer.found(Fact::Route {
+        api: found.api,
+        route: found.route,
+    });
     observer.stage(Stage::Route);
     let credential = credential(&found, request)?;
+    observer.found(Fact::Credential(&credential));
     observer.stage(Stage::Credential);
     let (plan, caller) = match credential {
         Credential::None => (keyless(&found)?, None),
         Credential::Bearer(bearer) => {
             let authentic = authenticate(plane, &found, &bearer, now, observer)?;
+            observer.found(Fact::Caller(&authentic.verdict));
             observer.stage(Stage::Identity);
-            let agreement = agree(plane, &found, &bearer, &authentic, now)?;
+            let agreement = agree(plane, &found, &bearer, &authentic, now, observer)?;
             observer.stage(Stage::Subscription);
             let Agreement {
                 plan,
@@ -322,6 +329,7 @@ fn agree(
     bearer: &Bearer<'_>,
     authentic: &Authentic<'_>,
     now: UnixTime,
+    observer: &mut impl Observer,
 ) -> Result<Agreement, Box<Denial>> {
     let Authentic {
         accepted, verdict, ..
@@ -329,19 +337,25 @@ fn agree(
     let client = verdict.identity.client_id.as_deref();
     let application =
         client.and_then(|client_id| plane.index.application(verdict.issuer().as_str(), client_id));
+    observer.found(Fact::Application(application.as_ref()));
     let audience = verdict.audience.borrow();
     let mut refusal: Option<(SubscriptionError, &Arc<Plan>)> = None;
     for offered in &accepted.plans {
+        let plan = &offered.plan;
         let names_application = || {
             application
                 .as_ref()
                 .is_some_and(|application| application.is_named_in(audience))
         };
         if !offered.accepts(bearer, audience, names_application) {
+            let outcome = PlanOutcome::OtherAudience;
+            observer.found(Fact::Plan { plan, outcome });
             continue;
         }
-        let plan = &offered.plan;
-        match agreement(plane, application.as_ref(), plan, now) {
+        let agreed = agreement(plane, application.as_ref(), plan, now, observer);
+        let outcome = PlanOutcome::of(&agreed);
+        observer.found(Fact::Plan { plan, outcome });
+        match agreed {
             Ok(subscription) => {
                 return Ok(Agreement {
                     plan: Arc::clone(plan),
@@ -376,6 +390,7 @@ fn agreement(
     application: Option<&Arc<Application>>,
     plan: &Plan,
     now: UnixTime,
+    observer: &mut impl Observer,
 ) -> Result<Option<Arc<Subscription>>, SubscriptionError> {
     if let Some(application) = application {
         application.in_good_standing()?;
@@ -388,6 +403,7 @@ fn agreement(
         .index
         .subscription(&application.id, &plan.id)
         .ok_or(SubscriptionError::NotFound)?;
+    observer.found(Fact::Subscription(&subscription));
     subscription.in_force(now)?;
     Ok(Some(subscription))
 }

@@ -40,6 +40,9 @@ pub struct Api {
 /// Where a request goes, and what it must be able to show.
 #[derive(Debug)]
 pub struct Route {
+    /// Its place among the routes of its API, as written; nothing if the API lists none and all that is below its
+    /// context path is let through to its plans.
+    pub index: Option<usize>,
     /// Where it goes.
     pub upstream: Arc<Upstream>,
     /// What it must show.

@@ -40,6 +40,11 @@ impl Requirements {
         }
     }
 
+    /// How many of the demanded scopes are needed.
+    pub const fn scope_match(&self) -> ScopeMatch {
+        self.scope_match
+    }
+
     /// The demanded scopes, separated by spaces.
     pub fn scopes_text(&self) -> &str {
         &self.challenge

@@ -10,6 +10,7 @@
 
 mod decode;
 mod mistake;
+mod outline;
 mod place;
 mod read;
 mod schema;
@@ -23,6 +24,7 @@ mod tests;
 
 pub use decode::known_keys;
 pub use mistake::{Mistake, Mistakes};
+pub use outline::{Spot, Written};
 pub use place::{Located, Place};
 pub use read::{FILE_BYTES_MAX, FILES_MAX, Files, parse};
 pub use schema::*;

@@ -126,6 +126,11 @@ impl Identity {
         self.scopes.has(scope)
     }
 
+    /// The caller's scopes, in the token's order.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.scopes.iter()
+    }
+
     /// The kept claim at this place of [`ClaimMapping::kept`].
     pub fn claim(&self, index: usize) -> Option<&Value<'static>> {
         self.claims.get(index).and_then(Option::as_ref)
@@ -196,12 +201,16 @@ impl Scopes {
     }
 
     fn has(&self, scope: &str) -> bool {
+        self.iter().any(|own| own == scope)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &str> {
         let mut start = 0;
-        self.ends.iter().any(|end| {
+        self.ends.iter().filter_map(move |end| {
             let end = usize::try_from(*end).unwrap_or(usize::MAX);
             let own = self.text.get(start..end);
             start = end;
-            own == Some(scope)
+            own
         })
     }
 }

@@ -1,11 +1,13 @@
 //! The edge where requests arrive: Pingora's `ProxyHttp`, and nothing that decides.
 //!
-//! What happens here is translation. A session becomes a [`RequestView`](crate::access::RequestView), [`evaluate`] decides,
-//! a denial becomes an answer (`answer`), a permit becomes a request to an upstream (`forward`), and when all is done one
-//! record and one count of each metric are made (`record`), for permit and denial alike.
+//! What happens here is translation. A request becomes a [`RequestView`](crate::access::RequestView) (`view`),
+//! [`evaluate`](crate::access::evaluate) decides (`decide`), a denial becomes an answer (`answer`), a permit becomes a
+//! request to an upstream (`forward`), and when all is done one record and one count of each metric are made (`record`),
+//! for permit and denial alike.
 
 mod answer;
 mod context;
+mod decide;
 mod failure;
 mod forward;
 mod grpc;
@@ -28,11 +30,12 @@ use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
 
+pub use decide::{Passed, decide};
 pub use live::Cell;
 pub use record::AccessLog;
 
 use self::context::{Context, Outcome, Watch};
-use crate::access::{Cause, Code, DataPlane, Denial, RequestError, Verdict, evaluate};
+use crate::access::{Cause, Code, DataPlane, Verdict};
 use crate::id::IssuerName;
 use crate::subscription::Index;
 use crate::time::{Clock, UnixTime};
@@ -97,31 +100,23 @@ impl Gateway {
     fn decide(&self, session: &Session, context: &mut Context, now: UnixTime) {
         let begun = Instant::now();
         let snapshot = Arc::clone(&context.live.snapshot);
-        let client = context.client;
-        let accepted = view::accept(session, &snapshot.http);
-        let outcome = accepted.and_then(|accepted| {
-            let plane = DataPlane {
-                snapshot: &snapshot,
-                index: &self.index,
-                verdicts: &self.verdicts,
-            };
-            let mut watch = Watch::new(&context.live.meters);
-            let decided = evaluate(&plane, &accepted.view(session, client.address), now, &mut watch);
-            context.target = accepted.target(session);
-            decided.map(|permit| (permit, accepted.body_bytes))
-        });
-        let outcome = outcome.and_then(|(permit, body_bytes)| {
-            if body_bytes.is_none_or(|bytes| bytes <= permit.api().body_bytes_max) {
-                return Ok(permit);
-            }
-            let mut denial = Denial::new(Cause::Request(RequestError::BodyTooLarge));
-            denial.api = Some(Arc::clone(permit.api()));
-            denial.plan = Some(Arc::clone(permit.plan()));
-            Err(denial)
-        });
+        let plane = DataPlane {
+            snapshot: &snapshot,
+            index: &self.index,
+            verdicts: &self.verdicts,
+        };
+        let mut watch = Watch::new(&context.live.meters);
+        let decided = decide(
+            &plane,
+            session.req_header(),
+            context.client.address,
+            now,
+            &mut watch,
+        );
         context.access_duration = begun.elapsed();
-        context.outcome = match outcome {
-            Ok(permit) => {
+        context.outcome = match decided {
+            Ok(Passed { permit, path }) => {
+                context.target = path;
                 if let Some(caller) = permit.caller() {
                     caller.key.note_use(now);
                 }

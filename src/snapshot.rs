@@ -10,6 +10,7 @@ mod audiences;
 mod claims;
 mod headers;
 mod issuers;
+mod places;
 mod secrets;
 mod server;
 mod subscribers;
@@ -22,6 +23,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use places::{
+    ApiPlaces, ApplicationPlaces, IssuerPlaces, Places, PlanPlaces, RoutePlaces, Spot, Written,
+};
 pub use server::{AccessLogSettings, HttpSettings, ProcessSettings};
 
 use crate::api::{Api, Plan, Route};
@@ -59,6 +63,8 @@ pub struct Snapshot {
     pub process: ProcessSettings,
     /// What was passed over, for the operator's log.
     pub warnings: Vec<String>,
+    /// Where it was written.
+    pub places: Places,
 }
 
 /// What compiling needs besides the configuration.
@@ -78,8 +84,9 @@ pub struct Inputs<'i> {
 ///
 /// # Errors
 /// Every mistake, with its place.
-pub fn compile(config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mistakes> {
+pub fn compile(mut config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mistakes> {
     let mut mistakes = Mistakes::default();
+    let places = Places::of(&mut config);
     let Config {
         server,
         listeners,
@@ -92,6 +99,7 @@ pub fn compile(config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mistakes>
         applications,
         subscriptions,
         files,
+        written: _, // in `places`
     } = config;
     if listeners.is_empty() {
         mistakes.push(server::no_listener(
@@ -144,6 +152,7 @@ pub fn compile(config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mistakes>
         http,
         process,
         warnings,
+        places,
     })
 }
 

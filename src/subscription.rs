@@ -156,6 +156,11 @@ impl Subscription {
         Ok(())
     }
 
+    /// Its terms at this moment: for people, never for a decision.
+    pub fn terms(&self) -> Terms {
+        **self.terms.load()
+    }
+
     fn change(&self, terms: Terms) {
         if **self.terms.load() != terms {
             self.terms.store(Arc::new(terms));

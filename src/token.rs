@@ -35,4 +35,4 @@ pub use key::{Key, KeyError, KeySet};
 pub use profile::{ACCESS_TOKEN_TYPE, Profile};
 pub use rules::{AcceptedAudiences, Audiences, Rules, TokenTypes};
 pub use shared_secret::SecretEncoding;
-pub use verify::{Probe, UnverifiedToken, VerifiedToken};
+pub use verify::{Probe, TokenCheck, UnverifiedToken, VerifiedToken};

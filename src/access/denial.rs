@@ -214,7 +214,8 @@ impl Denial {
 /// What a caller does while keys are on their way: come back soon.
 const KEYS_RETRY_SECONDS: u32 = 5;
 
-const fn subscription_code(error: SubscriptionError) -> Code {
+/// The code for a caller who has no subscription in force.
+pub const fn subscription_code(error: SubscriptionError) -> Code {
     match error {
         SubscriptionError::NotFound => Code::SubscriptionNotFound,
         SubscriptionError::Pending => Code::SubscriptionPending,

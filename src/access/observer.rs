@@ -1,7 +1,13 @@
 //! Who watches a decision. The decision itself measures nothing and tells nobody; an edge that wants to know how long
 //! the signature check took, or which stages a request passed, looks on through this.
 
+use std::sync::Arc;
+
+use super::{RequestView, Verdict};
+use crate::api::{Api, Plan, Route};
+use crate::credential::Credential;
 use crate::issuer::Issuer;
+use crate::subscription::{Application, Subscription, SubscriptionError};
 use crate::token::Probe;
 
 /// Looks on. Every method does nothing unless overridden, and the compiler removes what does nothing.
@@ -12,6 +18,48 @@ pub trait Observer: Probe {
     fn issuer(&mut self, _issuer: &Issuer) {}
     /// Whether the token was verified before.
     fn cache(&mut self, _result: CacheResult) {}
+    /// Something was found on the way.
+    fn found(&mut self, _fact: Fact<'_>) {}
+}
+
+/// What a decision finds on its way, for whoever explains it. It is lent: an observer that does nothing costs nothing.
+#[derive(Debug, Clone, Copy)]
+pub enum Fact<'f> {
+    /// What came: it is acceptable HTTP.
+    Request(&'f RequestView<'f>),
+    /// What is asked for.
+    Route {
+        /// The API.
+        api: &'f Arc<Api>,
+        /// Its route.
+        route: &'f Arc<Route>,
+    },
+    /// What the request carries.
+    Credential(&'f Credential<'f>),
+    /// Who is calling.
+    Caller(&'f Arc<Verdict>),
+    /// The application that the client id stands for, if any.
+    Application(Option<&'f Arc<Application>>),
+    /// What there is between the application and a plan, in force or not.
+    Subscription(&'f Arc<Subscription>),
+    /// A plan was considered, in the order written. What was found of a subscription to it was told before.
+    Plan {
+        /// The plan.
+        plan: &'f Arc<Plan>,
+        /// What it says to the caller.
+        outcome: PlanOutcome,
+    },
+}
+
+/// What a plan says to a caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlanOutcome {
+    /// The token is not for one of its audiences.
+    OtherAudience,
+    /// There is no agreement in force.
+    Refused(SubscriptionError),
+    /// The caller may call under it.
+    Agreed,
 }
 
 /// What the cache of verified tokens had to say.
@@ -43,3 +91,14 @@ pub enum Stage {
 }
 
 impl Observer for () {}
+
+// === impl PlanOutcome ===
+
+impl PlanOutcome {
+    pub(super) const fn of<T>(agreed: &Result<T, SubscriptionError>) -> Self {
+        match agreed {
+            Ok(_) => Self::Agreed,
+            Err(error) => Self::Refused(*error),
+        }
+    }
+}

@@ -5,8 +5,10 @@
 
 use std::fmt::Write as _;
 
-use super::{Cause, Denial, RequestError};
+use super::denial::subscription_code;
+use super::{Cause, Code, Denial, RequestError};
 use crate::api::HeaderError;
+use crate::authorization::AuthorizationError;
 use crate::credential::CredentialError;
 use crate::identity::IdentityError;
 use crate::route::{HostError, PathError};
@@ -25,21 +27,13 @@ pub fn describe_reasons() -> String {
             RequestError::ContentLength,
             RequestError::TransferEncoding,
         ])
-        .map(|error| (Cause::Request(error), of_request(error)));
-    let credentials = CredentialError::ALL
-        .into_iter()
-        .map(|error| (Cause::Credential(error), of_credential(error)));
-    let tokens = TokenError::ALL
-        .into_iter()
-        .map(|error| (Cause::Token(error), of_token(error)));
-    let identities = IdentityError::ALL
-        .into_iter()
-        .map(|error| (Cause::Identity(error), of_identity(error)));
-    let headers = HeaderError::ALL
-        .into_iter()
-        .map(|error| (Cause::Header(error), of_header(error)));
+        .map(Cause::Request);
+    let credentials = CredentialError::ALL.into_iter().map(Cause::Credential);
+    let tokens = TokenError::ALL.into_iter().map(Cause::Token);
+    let identities = IdentityError::ALL.into_iter().map(Cause::Identity);
+    let headers = HeaderError::ALL.into_iter().map(Cause::Header);
     let mut page = String::from("| code | reason | meaning |\n| --- | --- | --- |\n");
-    for (cause, meaning) in requests
+    for cause in requests
         .chain(credentials)
         .chain(tokens)
         .chain(identities)
@@ -49,10 +43,33 @@ pub fn describe_reasons() -> String {
         let (code, reason) = (denial.answer().code.word(), denial.reason());
         if code != reason {
             // Writing to a String does not fail.
-            let _ = writeln!(page, "| `{code}` | `{reason}` | {meaning} |");
+            let _ = writeln!(page, "| `{code}` | `{reason}` | {} |", denial.meaning());
         }
     }
     page
+}
+
+// === impl Denial ===
+
+impl Denial {
+    /// What the reason means, for operators: the sentence of `docs/denials.md`.
+    pub const fn meaning(&self) -> &'static str {
+        match &self.cause {
+            Cause::Request(error) => of_request(*error),
+            Cause::Credential(error) => of_credential(*error),
+            Cause::Token(error) => of_token(*error),
+            Cause::Identity(error) => of_identity(*error),
+            Cause::Header(error) => of_header(*error),
+            Cause::RouteNotFound => Code::RouteNotFound.detail(),
+            Cause::MethodNotAllowed { .. } => Code::MethodNotAllowed.detail(),
+            Cause::KeysUnavailable => Code::KeysUnavailable.detail(),
+            Cause::Subscription(error) => subscription_code(*error).detail(),
+            Cause::Authorization {
+                error: AuthorizationError::InsufficientScope,
+                ..
+            } => Code::InsufficientScope.detail(),
+        }
+    }
 }
 
 const fn of_request(error: RequestError) -> &'static str {

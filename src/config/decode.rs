@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
+use super::outline::Written;
 use super::place::{Located, Place};
 use super::schema::Config;
 use super::table::{Key, Shape, TableReader};
@@ -112,6 +113,10 @@ impl Draft {
 
     pub(super) fn note_file(&mut self, path: &Path) {
         self.config.files.push(path.to_owned());
+    }
+
+    pub(super) fn note_places(&mut self, written: Vec<Written>) {
+        self.config.written.extend(written);
     }
 
     /// The patterns of `include`; the second time there are none.

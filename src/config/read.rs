@@ -116,7 +116,9 @@ impl Reading<'_> {
         }
         let sheet = Sheet::new(source, broken, std::mem::take(&mut self.mistakes));
         self.draft.decode(&sheet, document.get_ref(), main);
-        self.mistakes = sheet.into_mistakes();
+        let (mistakes, written) = sheet.into_parts();
+        self.mistakes = mistakes;
+        self.draft.note_places(written);
     }
 
     /// The files that a pattern means, sorted by name.

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::outline::Written;
 use super::place::Located;
 
 /// Everything the operator wrote: the main file and all that it includes.
@@ -35,6 +36,9 @@ pub struct Config {
     pub subscriptions: Vec<Subscription>,
     /// Every file that was read, the main file first: what a watcher must watch.
     pub files: Vec<PathBuf>,
+    /// Where each table was written, in the order in which they are read: the third of one kind here is the third in
+    /// the lists above, over all files.
+    pub written: Vec<Written>,
 }
 
 /// `[server]`: the process and the HTTP that it accepts.

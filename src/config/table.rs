@@ -11,6 +11,7 @@ use std::ops::Range;
 use toml::de::DeTable;
 
 use super::mistake::{Mistake, quoted};
+use super::outline::Noted;
 use super::value::{Sheet, Value};
 
 /// One kind of table: its place in the language and its keys.
@@ -73,7 +74,7 @@ impl Shape {
 // === impl Key ===
 
 impl Key {
-    fn name(&self) -> &'static str {
+    const fn name(&self) -> &'static str {
         match self {
             Self::Value(name) | Self::Table(name, _) | Self::Later(name) => name,
         }
@@ -90,10 +91,14 @@ impl<'a> TableReader<'a> {
         table: &'a DeTable<'a>,
         span: Range<usize>,
     ) -> Self {
+        let mut keys = Vec::with_capacity(table.len());
         for key in table.keys() {
             let name: &str = key.get_ref();
             let mistake = match shape.keys.iter().find(|known| known.name() == name) {
-                Some(Key::Value(_) | Key::Table(..)) => continue,
+                Some(known @ (Key::Value(_) | Key::Table(..))) => {
+                    keys.push((known.name(), key.span().start));
+                    continue;
+                }
                 Some(Key::Later(_)) => {
                     let message = format!("{}; remove it", not_available(name));
                     Mistake::new(sheet.place(key.span()), message)
@@ -105,6 +110,11 @@ impl<'a> TableReader<'a> {
             };
             sheet.report(mistake);
         }
+        sheet.note(Noted {
+            table: shape.path,
+            at: span.start,
+            keys,
+        });
         Self {
             sheet,
             shape,

@@ -16,6 +16,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::mistake::{Mistake, Mistakes, quoted};
+use super::outline::{Noted, Written, resolve};
 use super::place::{Located, Place};
 use super::source::Source;
 use super::table::{Shape, TableReader, not_available, suggest};
@@ -26,6 +27,7 @@ pub(super) struct Sheet<'s> {
     /// The lines with syntax errors.
     broken: BTreeSet<u32>,
     mistakes: RefCell<Mistakes>,
+    noted: RefCell<Vec<Noted>>,
 }
 
 /// One value, and the key that it stands under.
@@ -45,12 +47,21 @@ impl<'s> Sheet<'s> {
             source,
             broken,
             mistakes,
+            noted: RefCell::default(),
         }
     }
 
-    /// The mistakes that went in, and those found since.
-    pub(super) fn into_mistakes(self) -> Mistakes {
-        self.mistakes.into_inner()
+    /// The mistakes that went in, those found since, and where every table was written.
+    pub(super) fn into_parts(self) -> (Mistakes, Vec<Written>) {
+        (
+            self.mistakes.into_inner(),
+            resolve(self.source, self.noted.into_inner()),
+        )
+    }
+
+    /// Notes where a table was written.
+    pub(super) fn note(&self, table: Noted) {
+        self.noted.borrow_mut().push(table);
     }
 
     pub(super) fn place(&self, span: Range<usize>) -> Place {

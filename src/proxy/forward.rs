@@ -17,6 +17,7 @@ use super::context::{Context, Outcome};
 use super::private;
 use super::view::Client;
 use crate::access::Permit;
+use crate::api::Api;
 use crate::credential::{Source, folds_to, strip_cookies, strip_query};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -176,32 +177,43 @@ fn forwarded_for(came: &HeaderMap, client: Client, peer: IpAddr) -> String {
 /// What was routed is what is forwarded: the normalised path, with or without the context path.
 fn target(request: &mut RequestHeader, permit: &Permit, context: &Context) -> Result<()> {
     let api = permit.api();
-    let strips = api.strip_context_path && !api.context_path.is_empty();
     let absolute = request.uri.authority().is_some() || request.raw_path().first() != Some(&b'/');
     let came = request.uri.query();
     let stripped = came.and_then(|query| strip_query(query, ended_here(permit)));
-    if context.target.is_none() && !strips && !absolute && stripped.is_none() {
+    if context.target.is_none() && !strips(api) && !absolute && stripped.is_none() {
         return Ok(());
     }
+    let target: PathAndQuery = target_text(permit, context.target.as_deref(), request)
+        .parse()
+        .or_err(ErrorType::InvalidHTTPHeader, "the normalised path is no target")?;
+    request.set_uri(Uri::from(target));
+    Ok(())
+}
+
+/// Path and query as the upstream gets them, without a token that ends here; `normalised` is the path, if it is not the
+/// one that came.
+pub(super) fn target_text(permit: &Permit, normalised: Option<&str>, request: &RequestHeader) -> String {
+    let api = permit.api();
+    let came = request.uri.query();
+    let stripped = came.and_then(|query| strip_query(query, ended_here(permit)));
     let query = match &stripped {
         Some(rest) if rest.is_empty() => None,
         Some(rest) => Some(rest.as_str()),
         None => came,
     };
-    let path = context.target.as_deref().unwrap_or_else(|| request.uri.path());
-    let path = if strips {
+    let path = normalised.unwrap_or_else(|| request.uri.path());
+    let path = if strips(api) {
         path.get(api.context_path.len()..).unwrap_or("/")
     } else {
         path
     };
     let path = if path.is_empty() { "/" } else { path };
-    let target = match query {
+    match query {
         Some(query) => format!("{path}?{query}"),
         None => path.to_owned(),
-    };
-    let target: PathAndQuery = target
-        .parse()
-        .or_err(ErrorType::InvalidHTTPHeader, "the normalised path is no target")?;
-    request.set_uri(Uri::from(target));
-    Ok(())
+    }
+}
+
+fn strips(api: &Api) -> bool {
+    api.strip_context_path && !api.context_path.is_empty()
 }

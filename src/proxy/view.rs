@@ -1,4 +1,4 @@
-//! A Pingora session as the decision sees it; what is not acceptable HTTP ends here.
+//! A Pingora request as the decision sees it; what is not acceptable HTTP ends here.
 //!
 //! Pingora frames requests and refuses what is ambiguous about that. What it leaves to the application is done here:
 //! bounds on fields and target, `Host`, odd paths, methods that a gateway has no business with, and who is calling when
@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Version};
+use pingora::http::RequestHeader;
 use pingora::proxy::Session;
 
 use crate::access::{Cause, Denial, RequestError, RequestView};
@@ -49,9 +50,11 @@ pub(super) struct RequestIds {
 }
 
 /// Judges a request's HTTP.
-pub(super) fn accept<'s>(session: &'s Session, http: &HttpSettings) -> Result<Accepted<'s>, Box<Denial>> {
+pub(super) fn accept<'s>(
+    request: &'s RequestHeader,
+    http: &HttpSettings,
+) -> Result<Accepted<'s>, Box<Denial>> {
     let refused = |error| Denial::new(Cause::Request(error));
-    let request = session.req_header();
     if request.method == Method::TRACE || request.method == Method::CONNECT {
         return Err(refused(RequestError::Method));
     }
@@ -72,7 +75,7 @@ pub(super) fn accept<'s>(session: &'s Session, http: &HttpSettings) -> Result<Ac
     if !request.raw_path_is_utf8() {
         return Err(refused(RequestError::PathEncoding));
     }
-    let host = host(session).map_err(refused)?;
+    let host = host(request).map_err(refused)?;
     let path = normalise(request.uri.path(), http.path_policy);
     let path = path.map_err(|error| refused(RequestError::Path(error)))?;
     Ok(Accepted {
@@ -122,8 +125,7 @@ pub(super) fn declared_body(session: &Session) -> Option<u64> {
 
 impl Accepted<'_> {
     /// What the decision sees.
-    pub(super) fn view<'v>(&'v self, session: &'v Session, client: Option<IpAddr>) -> RequestView<'v> {
-        let request = session.req_header();
+    pub(super) fn view<'v>(&'v self, request: &'v RequestHeader, client: Option<IpAddr>) -> RequestView<'v> {
         RequestView {
             method: request.method.as_str(),
             host: self.host,
@@ -135,8 +137,8 @@ impl Accepted<'_> {
     }
 
     /// The normalised path, if it is not the one that came.
-    pub(super) fn target(&self, session: &Session) -> Option<String> {
-        let came = session.req_header().uri.path();
+    pub(super) fn target(&self, request: &RequestHeader) -> Option<String> {
+        let came = request.uri.path();
         if *self.path == *came {
             None
         } else {
@@ -164,8 +166,7 @@ fn fields_fit(headers: &HeaderMap, http: &HttpSettings) -> bool {
 }
 
 /// The host without port (RFC 9112 section 3.2). Pingora has seen to it that an absolute target and `Host` agree.
-fn host(session: &Session) -> Result<&str, RequestError> {
-    let request = session.req_header();
+fn host(request: &RequestHeader) -> Result<&str, RequestError> {
     let mut fields = request.headers.get_all(HOST).iter();
     match (fields.next(), fields.next()) {
         (Some(field), None) => {

@@ -228,23 +228,7 @@ impl<A, R> Table<A, R> {
         path: &'p str,
         method: &str,
     ) -> Result<Found<'t, 'p, A, R>, NotFound<'t, A>> {
-        let host = without_root_dot(host);
-        if host.len() > HOST_BYTES_MAX || !path.starts_with('/') {
-            return Err(NotFound::Route);
-        }
-        let context = if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            let mut lower = [0; HOST_BYTES_MAX];
-            let copied = lower
-                .iter_mut()
-                .zip(host.bytes())
-                .map(|(to, from)| *to = from.to_ascii_lowercase())
-                .count();
-            let lower = lower.get(..copied).and_then(|lower| str::from_utf8(lower).ok());
-            lower.and_then(|host| self.context(host, path))
-        } else {
-            self.context(host, path)
-        };
-        let (api, rest) = context.ok_or(NotFound::Route)?;
+        let (api, rest) = self.owner(host, path).ok_or(NotFound::Route)?;
         let route = match &api.routes {
             Routes::Open(open) => open,
             Routes::Listed(node) => {
@@ -260,6 +244,32 @@ impl<A, R> Table<A, R> {
             route,
             rest,
         })
+    }
+
+    /// The API that host and path belong to, whether or not a route of it has the path: what there is to say of a request
+    /// that was not found. Nobody who calls may be told.
+    pub fn api(&self, host: &str, path: &str) -> Option<&A> {
+        self.owner(host, path).map(|(api, _)| &api.api)
+    }
+
+    /// The API and the path below its context path, for a host in any case.
+    fn owner<'t, 'p>(&'t self, host: &str, path: &'p str) -> Option<(&'t Api<A, R>, &'p str)> {
+        let host = without_root_dot(host);
+        if host.len() > HOST_BYTES_MAX || !path.starts_with('/') {
+            return None;
+        }
+        if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            let mut lower = [0; HOST_BYTES_MAX];
+            let copied = lower
+                .iter_mut()
+                .zip(host.bytes())
+                .map(|(to, from)| *to = from.to_ascii_lowercase())
+                .count();
+            let lower = lower.get(..copied).and_then(|lower| str::from_utf8(lower).ok());
+            lower.and_then(|host| self.context(host, path))
+        } else {
+            self.context(host, path)
+        }
     }
 
     /// The API of the most specific host that has one for `path`, and the path below its context path.

@@ -125,7 +125,8 @@ pub(super) fn drafts(
         }
         let routes = routes
             .into_iter()
-            .filter_map(|route| compile_route(route, upstream.as_ref(), upstreams, mistakes))
+            .enumerate()
+            .filter_map(|(index, route)| compile_route(route, index, upstream.as_ref(), upstreams, mistakes))
             .collect();
         drafts.push(ApiDraft {
             name,
@@ -208,6 +209,7 @@ pub(super) fn publish(
             .map(|route| (route.pattern, route.methods, route.route))
             .collect();
         let open = Arc::new(Route {
+            index: None,
             upstream,
             requirements: Requirements::default(),
         });
@@ -332,7 +334,7 @@ fn offer(
     Plans::new(jwt, keyless)
 }
 
-const fn is_offered(stage: Stage) -> bool {
+pub(super) const fn is_offered(stage: Stage) -> bool {
     matches!(stage, Stage::Published | Stage::Deprecated)
 }
 
@@ -468,6 +470,7 @@ fn jwt_plan(
 
 fn compile_route(
     written: config::Route,
+    index: usize,
     api_upstream: Option<&Arc<Upstream>>,
     upstreams: &Upstreams,
     mistakes: &mut Mistakes,
@@ -519,6 +522,7 @@ fn compile_route(
     };
     let scopes = scopes.into_iter().map(|scope| scope.value.into()).collect();
     let route = Arc::new(Route {
+        index: Some(index),
         upstream: upstream?,
         requirements: Requirements::scopes(scopes, scope_match),
     });

@@ -216,6 +216,11 @@ impl Key {
         self.fingerprint == other.fingerprint
     }
 
+    /// What it can verify.
+    pub fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
+        self.verifiers.iter().map(|(algorithm, _)| *algorithm)
+    }
+
     fn serves(&self, algorithm: Algorithm) -> bool {
         self.verifiers.iter().any(|(own, _)| *own == algorithm)
     }

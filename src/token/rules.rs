@@ -77,6 +77,11 @@ impl TokenTypes {
         }
     }
 
+    /// The allowed ones, without prefix.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.allowed.iter().map(|name| &**name)
+    }
+
     /// Whether a `typ` (already without prefix), or its absence, is allowed.
     pub(super) fn allow(&self, token_type: Option<&str>) -> bool {
         let Some(token_type) = token_type else {

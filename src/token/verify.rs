@@ -40,13 +40,37 @@ pub struct VerifiedToken<'t> {
     window: Window,
 }
 
-/// Told where the expensive part begins and ends. The core reads no clock; an edge that wants to know how long
-/// signature checks take reads it here.
+/// A check that a token passed, in the order of the checks.
+#[derive(Debug, Clone, Copy)]
+pub enum TokenCheck<'c> {
+    /// `alg` is one of the issuer's.
+    Algorithm(Algorithm),
+    /// `typ` is one of the issuer's, or absent.
+    Type(Option<&'c str>),
+    /// There is one key for it.
+    Key(&'c Key),
+    /// The signature is the key's.
+    Signature,
+    /// The times are good, and the claims that the issuer must send are there.
+    Times {
+        /// The first moment at which they are good.
+        from: UnixTime,
+        /// The first moment at which they are good no longer.
+        until: UnixTime,
+    },
+    /// A plan accepts the audience.
+    Audience,
+}
+
+/// Told where the expensive part begins and ends, and what a token has passed. The core reads no clock and writes no
+/// line; an edge that wants to know how long signature checks take, or how far a token came, learns it here.
 pub trait Probe {
     /// A signature is about to be checked.
     fn signature_begins(&mut self) {}
     /// It was checked, with either result.
     fn signature_ends(&mut self, _algorithm: Algorithm) {}
+    /// A check is passed.
+    fn passed(&mut self, _check: TokenCheck<'_>) {}
 }
 
 /// Wants to know nothing.
@@ -105,10 +129,13 @@ impl<'t> UnverifiedToken<'t> {
             .and_then(Algorithm::parse)
             .filter(|algorithm| rules.algorithms.contains(*algorithm))
             .ok_or(TokenError::AlgorithmNotAllowed)?;
+        probe.passed(TokenCheck::Algorithm(algorithm));
         if !rules.token_types.allow(self.header.token_type()) {
             return Err(TokenError::TypeNotAllowed);
         }
+        probe.passed(TokenCheck::Type(self.header.token_type()));
         let key = Arc::clone(keys.choose(self.header.key_hint(), algorithm)?);
+        probe.passed(TokenCheck::Key(&key));
         probe.signature_begins();
         let signature = key.verify(algorithm, self.parts.signed, self.parts.signature);
         probe.signature_ends(algorithm);
@@ -117,7 +144,12 @@ impl<'t> UnverifiedToken<'t> {
         if self.claimed_issuer()? != &*rules.issuer {
             return Err(TokenError::IssuerUnknown);
         }
+        probe.passed(TokenCheck::Signature);
         let window = claims::judge(&self.claims, rules, now)?;
+        probe.passed(TokenCheck::Times {
+            from: window.from,
+            until: window.until,
+        });
         let audience = claims::audience(&self.claims)?;
         rules.profile.judge(&self.claims)?;
         if !audience_accepted(audience) {
@@ -126,6 +158,7 @@ impl<'t> UnverifiedToken<'t> {
                 Audience::One(_) | Audience::Many(_) => TokenError::AudienceMismatch,
             });
         }
+        probe.passed(TokenCheck::Audience);
         let hint = self.header.key_hint().to_owned();
         Ok(VerifiedToken {
             claims: self.claims,
