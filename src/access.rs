@@ -348,7 +348,10 @@ fn agree(
                 .is_some_and(|application| application.is_named_in(audience))
         };
         if !offered.accepts(bearer, audience, names_application) {
-            let outcome = PlanOutcome::OtherAudience;
+            let outcome = match plan.looks_in(bearer.source) {
+                true => PlanOutcome::OtherAudience,
+                false => PlanOutcome::OtherPlace,
+            };
             observer.found(Fact::Plan { plan, outcome });
             continue;
         }

@@ -2,6 +2,7 @@
 //! here.
 
 mod demo;
+mod explain;
 mod keys;
 mod run;
 
@@ -25,6 +26,8 @@ enum Command {
     Run(ConfigFile),
     /// Validate the configuration, show every error with its place, and serve nothing.
     Check(ConfigFile),
+    /// Say what would become of a request, stage by stage, and which lines of the configuration decided it.
+    Explain(explain::Explain),
     /// Quick start: a gateway, a sample upstream, a token, and the curl lines to try.
     Demo(demo::Demo),
     /// Make a signing key.
@@ -53,6 +56,7 @@ pub fn main(args: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
     match cli.command {
         Command::Run(ConfigFile { config }) => run::run(config),
         Command::Check(ConfigFile { config }) => run::check(&config),
+        Command::Explain(explain) => explain.run(),
         Command::Demo(demo) => demo.run(),
         Command::Keygen(keygen) => keygen.run(),
         Command::Token(token) => token.run(),

@@ -6,6 +6,7 @@
 pub mod fetch;
 pub mod keys;
 pub mod load;
+pub mod once;
 pub mod reload;
 pub mod state;
 pub mod status;

@@ -3,6 +3,10 @@
 
 /// Something else failed.
 pub const FAILED: u8 = 1;
+/// `explain`: the request would be denied.
+pub const DENIED: u8 = 1;
+/// The command line is wrong, or a file that it names cannot be used; the number is `clap`'s.
+pub const BAD_USAGE: u8 = 2;
 /// `EX_UNAVAILABLE`: an address cannot be bound.
 pub const CANNOT_BIND: u8 = 69;
 /// `EX_CONFIG`: the configuration is not acceptable.

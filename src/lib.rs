@@ -11,6 +11,7 @@ pub mod config;
 pub mod control;
 pub mod credential;
 pub mod exit;
+pub mod explain;
 pub mod id;
 pub mod identity;
 pub mod issuer;

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use places::{
-    ApiPlaces, ApplicationPlaces, IssuerPlaces, Places, PlanPlaces, RoutePlaces, Spot, Written,
+    ApiPlaces, ApplicationPlaces, IssuerPlaces, Mapped, Places, PlanPlaces, RoutePlaces, Spot, Written,
 };
 pub use server::{AccessLogSettings, HttpSettings, ProcessSettings};
 

@@ -56,6 +56,8 @@ pub enum Fact<'f> {
 pub enum PlanOutcome {
     /// The token is not for one of its audiences.
     OtherAudience,
+    /// It does not look where the token was.
+    OtherPlace,
     /// There is no agreement in force.
     Refused(SubscriptionError),
     /// The caller may call under it.

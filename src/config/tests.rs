@@ -13,6 +13,7 @@ mod decoded;
 mod hostile;
 mod keys;
 mod rendered;
+mod written;
 
 /// Files in memory; the main one is `conf/t.toml`.
 #[derive(Default)]

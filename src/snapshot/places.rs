@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 
 pub use crate::config::{Spot, Written};
 
-use crate::config::{Config, Located, Place, Security, Stage};
+use crate::config::{ClaimMapping, Config, Located, Place, Security, Stage};
 use crate::id::PlanId;
 
 /// The places of one configuration.
@@ -15,6 +15,8 @@ use crate::id::PlanId;
 pub struct Places {
     /// `[server]`, if there is one.
     pub server: Option<Written>,
+    /// `[[claim_mapping]]`, in the order written: the remote claim, the local one.
+    pub default_mappings: Vec<Mapped>,
     /// By name.
     pub issuers: HashMap<Box<str>, IssuerPlaces>,
     /// By name.
@@ -27,13 +29,18 @@ pub struct Places {
     pub subscriptions: HashMap<(Box<str>, PlanId), Written>,
 }
 
+/// A claim mapping: the remote claim, the local one, and where it was written.
+pub type Mapped = (Box<str>, Box<str>, Written);
+
 /// Where an issuer was written.
 #[derive(Debug)]
 pub struct IssuerPlaces {
     /// `[[issuer]]`
     pub table: Written,
     /// `[[issuer.claim_mapping]]`, in the order written: the remote claim, the local one.
-    pub mappings: Vec<(Box<str>, Box<str>, Written)>,
+    pub mappings: Vec<Mapped>,
+    /// `[[claim_mapping]]` goes before them.
+    pub default_mapping: bool,
 }
 
 /// Where an API was written.
@@ -102,18 +109,21 @@ impl Places {
         }
         let mut places = Self {
             server: tables.next("server"),
+            default_mappings: tables.mappings("claim_mapping", &config.claim_mappings),
             ..Self::default()
         };
         for issuer in &config.issuers {
             let Some(table) = tables.next("issuer") else { break };
-            let mappings = issuer.claim_mappings.iter().filter_map(|mapping| {
-                let remote = mapping.remote_claim.value.as_str().into();
-                let local = mapping.local_claim.value.as_str().into();
-                Some((remote, local, tables.next("issuer.claim_mapping")?))
-            });
-            let mappings = mappings.collect();
+            let mappings = tables.mappings("issuer.claim_mapping", &issuer.claim_mappings);
             let name = issuer.name.value.as_str().into();
-            places.issuers.insert(name, IssuerPlaces { table, mappings });
+            places.issuers.insert(
+                name,
+                IssuerPlaces {
+                    table,
+                    mappings,
+                    default_mapping: issuer.use_default_claim_mapping,
+                },
+            );
         }
         for upstream in &config.upstreams {
             let Some(table) = tables.next("upstream") else {
@@ -159,6 +169,15 @@ impl Tables {
     /// The next table of this kind: they come in the order of the configuration's lists.
     fn next(&mut self, path: &'static str) -> Option<Written> {
         self.0.get_mut(path)?.pop_front()
+    }
+
+    fn mappings(&mut self, path: &'static str, written: &[ClaimMapping]) -> Vec<Mapped> {
+        let mappings = written.iter().filter_map(|mapping| {
+            let remote = mapping.remote_claim.value.as_str().into();
+            let local = mapping.local_claim.value.as_str().into();
+            Some((remote, local, self.next(path)?))
+        });
+        mappings.collect()
     }
 
     fn api(&mut self, api: &crate::config::Api) -> Option<ApiPlaces> {

@@ -44,8 +44,8 @@ pub(crate) const LAYERS: [Layer; 9] = [
     },
     Layer {
         name: "edges",
-        modules: &["control", "proxy"],
-        reason: "the one changes what is known, the other serves requests; they meet in the three cells only",
+        modules: &["control", "explain", "proxy"],
+        reason: "one changes what is known, one serves requests, one tells why; they meet in the three cells only",
     },
     Layer {
         name: "composition",
@@ -70,11 +70,18 @@ pub(crate) struct Neighbour {
     pub(crate) reason: &'static str,
 }
 
-pub(crate) const NEIGHBOURS: [Neighbour; 1] = [Neighbour {
-    user: "mint",
-    used: "token",
-    reason: "what is minted must be what is verified: algorithms and kinds of keys have one list",
-}];
+pub(crate) const NEIGHBOURS: [Neighbour; 2] = [
+    Neighbour {
+        user: "mint",
+        used: "token",
+        reason: "what is minted must be what is verified: algorithms and kinds of keys have one list",
+    },
+    Neighbour {
+        user: "explain",
+        used: "proxy",
+        reason: "whoever explains an answer asks the function that answers, and none that resembles it",
+    },
+];
 
 /// A use that the order of the layers would allow and the design does not.
 pub(crate) struct Forbidden {
@@ -108,6 +115,7 @@ pub(crate) const FORBIDDEN: [Forbidden; 5] = [
             "upstream",
             "api",
             "access",
+            "explain",
             "proxy",
         ],
         used: &["config"],
@@ -138,6 +146,7 @@ pub(crate) const FORBIDDEN: [Forbidden; 5] = [
             "snapshot",
             "access",
             "control",
+            "explain",
             "proxy",
         ],
         used: &["mint"],
@@ -145,7 +154,7 @@ pub(crate) const FORBIDDEN: [Forbidden; 5] = [
     },
     Forbidden {
         users: &["control"],
-        used: &["access", "proxy"],
+        used: &["access", "explain", "proxy"],
         reason: "what changes the cells does not know who reads them, so no change can depend on a request",
     },
 ];

@@ -14,6 +14,7 @@
 
 mod commands;
 mod decisions;
+mod explain;
 mod grpc;
 mod harness;
 mod headers;

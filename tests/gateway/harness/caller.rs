@@ -140,6 +140,19 @@ impl Request {
             .collect()
     }
 
+    /// The same request as `tollgate explain` is asked about it; nothing if its flags have no words for it.
+    pub(crate) fn explain_args(&self) -> Option<Vec<String>> {
+        let host = self.host.as_ref().filter(|_| self.version == "HTTP/1.1")?;
+        let mut args = vec![format!("--method={}", self.method)];
+        args.push(format!("--url={}", self.target));
+        args.push(format!("--host={host}"));
+        for (name, value) in &self.fields {
+            let value = String::from_utf8(value.clone()).ok()?;
+            args.push(format!("--header={name}: {value}"));
+        }
+        Some(args)
+    }
+
     /// What goes over the wire.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut bytes = format!("{} {} {}\r\n", self.method, self.target, self.version).into_bytes();
