@@ -1,8 +1,9 @@
 //! The JOSE header: what it may say, and what it may not.
 //!
 //! The header is written by whoever made the token, so it only *names* things: an algorithm that must be on a list, a
-//! key that must already be here. Parameters that would bring a key along or fetch one (`jwk`, `jku`, `x5u`, `x5c`) are
-//! not even read (RFC 8725 section 3.10). Extensions that change what is signed or how are refused.
+//! key that must already be here. Parameters that would bring a key along or fetch one (`jwk`, `jku`, `x5u`, `x5c`) mean
+//! nothing here (RFC 8725 section 3.10): only that they are of their type is seen, because a reader behind us may refuse
+//! what is not. Extensions that change what is signed or how are refused.
 
 use super::error::TokenError;
 use super::hint::KeyHint;
@@ -25,10 +26,10 @@ impl<'t> Header<'t> {
             JsonError::TooDeep => TokenError::TooDeep,
         })?;
         for (name, value) in object.iter() {
+            if !has_its_type(name, value) {
+                return Err(TokenError::HeaderType);
+            }
             match name {
-                "kid" | "typ" | "cty" | "x5t" | "x5t#S256" if value.as_str().is_none() => {
-                    return Err(TokenError::HeaderType);
-                }
                 // RFC 7519 section 5.2: the claims would be another token.
                 "cty" if value.as_str().is_some_and(is_jwt) => return Err(TokenError::TypeNotAllowed),
                 // RFC 7515 section 4.1.11: whoever does not understand an extension must refuse; we know none.
@@ -62,6 +63,17 @@ impl<'t> Header<'t> {
 
     fn text(&self, name: &str) -> Option<&str> {
         self.object.get(name).and_then(Value::as_str)
+    }
+}
+
+/// Whether a registered parameter has the type of RFC 7515 section 4.1. `alg` is judged where algorithms are.
+fn has_its_type(name: &str, value: &Value<'_>) -> bool {
+    match (name, value) {
+        ("kid" | "typ" | "cty" | "jku" | "x5u" | "x5t" | "x5t#S256", value) => value.as_str().is_some(),
+        ("x5c", Value::Array(chain)) => chain.iter().all(|link| link.as_str().is_some()),
+        ("jwk", Value::Object(_)) => true,
+        ("x5c" | "jwk", _) => false,
+        _ => true,
     }
 }
 
@@ -107,6 +119,13 @@ mod tests {
             (r#"{"alg":"RS256","kid":1}"#, Err(TokenError::HeaderType)),
             (r#"{"alg":"RS256","kid":null}"#, Err(TokenError::HeaderType)),
             (r#"{"alg":"RS256","typ":["JWT"]}"#, Err(TokenError::HeaderType)),
+            (r#"{"alg":"RS256","jku":1}"#, Err(TokenError::HeaderType)),
+            (r#"{"alg":"RS256","x5u":null}"#, Err(TokenError::HeaderType)),
+            (r#"{"alg":"RS256","x5t":[]}"#, Err(TokenError::HeaderType)),
+            (r#"{"alg":"RS256","x5t#S256":{}}"#, Err(TokenError::HeaderType)),
+            (r#"{"alg":"RS256","x5c":"AA"}"#, Err(TokenError::HeaderType)),
+            (r#"{"alg":"RS256","x5c":["AA",1]}"#, Err(TokenError::HeaderType)),
+            (r#"{"alg":"RS256","jwk":"AA"}"#, Err(TokenError::HeaderType)),
             (r#"{"alg":"RS256","cty":"JWT"}"#, Err(TokenError::TypeNotAllowed)),
             (
                 r#"{"alg":"RS256","alg":"none"}"#,

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::algorithm::{Algorithm, KeyKind};
 use super::hint::Thumbprint;
+use super::json::{Inner, JsonError, Value};
 use super::key::{Key, KeyError, KeySet, Material};
 
 /// A larger document is refused: real ones have a few KiB.
@@ -58,8 +59,11 @@ pub enum JwksError {
 
 #[derive(Deserialize)]
 struct Document {
-    keys: Vec<serde_json::Value>,
+    keys: Vec<Inner>,
 }
+
+/// Members of private and symmetric keys (RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1, RFC 8037 section 2).
+const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// RFC 7517 section 4 and RFC 7518 section 6; members that nobody here needs are left out.
 #[derive(Deserialize)]
@@ -78,9 +82,6 @@ struct Jwk {
     x5t: Option<String>,
     #[serde(rename = "x5t#S256")]
     x5t_s256: Option<String>,
-    /// Only their presence matters.
-    d: Option<serde_json::Value>,
-    k: Option<serde_json::Value>,
 }
 
 /// Parses a document.
@@ -98,10 +99,10 @@ pub fn parse_jwks(text: &[u8]) -> Result<Jwks, JwksError> {
     }
     let mut keys = Vec::new();
     let mut skipped = Vec::new();
-    for (index, value) in document.keys.into_iter().enumerate() {
-        let kid = value.get("kid").and_then(|kid| kid.as_str()).map(printable);
-        let parsed = serde_json::from_value::<Jwk>(value).map_err(|_| KeyError::Member("a member"));
-        match parsed.and_then(Jwk::into_key) {
+    for (index, Inner(value)) in document.keys.into_iter().enumerate() {
+        let object = value.as_ref().ok().and_then(Value::as_object);
+        let kid = object.and_then(|jwk| jwk.get("kid")?.as_str()).map(printable);
+        match Jwk::read(value).and_then(Jwk::into_key) {
             Ok(key) => keys.push(key),
             Err(error) => skipped.push(Skipped { index, kid, error }),
         }
@@ -118,8 +119,22 @@ pub fn parse_jwks(text: &[u8]) -> Result<Jwks, JwksError> {
 // === impl Jwk ===
 
 impl Jwk {
+    fn read(value: Result<Value<'_>, JsonError>) -> Result<Self, KeyError> {
+        let malformed = |_| KeyError::Member("a member");
+        let value = value.map_err(|error| match error {
+            // RFC 7517 section 4: which of two members counts is for the next reader to guess.
+            JsonError::Duplicate => KeyError::Duplicate,
+            JsonError::TooDeep | JsonError::Syntax => KeyError::TooDeep,
+        })?;
+        let is_there = |name: &&str| value.as_object().is_some_and(|jwk| jwk.get(name).is_some());
+        if PRIVATE.iter().any(is_there) {
+            return Err(KeyError::Private);
+        }
+        serde_json::from_value(serde_json::to_value(value).map_err(malformed)?).map_err(malformed)
+    }
+
     fn into_key(self) -> Result<Key, KeyError> {
-        if self.d.is_some() || self.k.is_some() || self.kty == "oct" {
+        if self.kty == "oct" {
             return Err(KeyError::Private);
         }
         if self.usage.as_deref().is_some_and(|usage| usage != "sig") {

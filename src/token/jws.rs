@@ -47,7 +47,8 @@ pub(super) fn split<'t>(token: &'t str, scratch: &'t mut Scratch) -> Result<Part
     };
     match parts.count() {
         0 => {}
-        2 => return Err(TokenError::Encrypted),
+        // Dots also occur in JSON serialisations.
+        2 if token.bytes().all(is_token_byte) => return Err(TokenError::Encrypted),
         _ => return Err(TokenError::Parts),
     }
     if header.is_empty() || claims.is_empty() || signature.is_empty() {
@@ -69,6 +70,11 @@ pub(super) fn split<'t>(token: &'t str, scratch: &'t mut Scratch) -> Result<Part
         claims: &scratch.claims,
         signature: &scratch.signature,
     })
+}
+
+/// Of the alphabet of RFC 4648 section 5, or what divides the parts.
+const fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
 
 /// Canonical base64url without padding; `=`, `+`, `/`, white space and stray trailing bits are errors.
@@ -107,6 +113,7 @@ mod tests {
             "e30..YQ",
             "a.b.c.d",
             "a.b.c.d.e.f",
+            "{\"kid\":\"a.b\",\"x\":\"c.d.e.f\"}",
         ] {
             check(token, Err(TokenError::Parts));
         }

@@ -79,6 +79,12 @@ pub enum KeyError {
     /// `alg` does not go with the key's type, or is unknown.
     #[error("the key's algorithm `{0}` does not go with its type")]
     Algorithm(String),
+    /// A member occurs twice (RFC 7517 section 4).
+    #[error("a member occurs twice")]
+    Duplicate,
+    /// Nested deeper than [`super::json::DEPTH_MAX`].
+    #[error("the key is nested too deep")]
+    TooDeep,
     /// A member is missing or malformed.
     #[error("`{0}` is missing or malformed")]
     Member(&'static str),
@@ -402,6 +408,10 @@ impl Material {
                 kind: KeyKind::Ed25519,
                 bytes,
             } if small_order(&bytes) => Err(KeyError::SmallOrder),
+            Self::Curve {
+                kind: kind @ KeyKind::Ed25519,
+                bytes,
+            } if !is_canonical(&bytes) => Err(KeyError::Invalid(kind_name(kind))),
             Self::Curve { kind, bytes } => Ok((kind, bytes)),
         }
     }
@@ -457,6 +467,11 @@ fn small_order(encoded: &[u8]) -> bool {
         *last &= 0x7f; // the sign of x
     }
     ORDINATES.contains(&ordinate)
+}
+
+/// Whether the ordinate is less than p = 2^255 - 19: RFC 8032 section 5.1.3 refuses what is not, aws-lc reduces it.
+fn is_canonical(encoded: &[u8]) -> bool {
+    !matches!(encoded, [0xed..=0xff, middle @ .., 0x7f | 0xff] if middle.iter().all(|byte| *byte == 0xff))
 }
 
 const fn little_endian(small: u8) -> [u8; 32] {

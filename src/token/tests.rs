@@ -10,6 +10,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value as Json, json};
 
+mod json_texts;
+mod odd_keys;
+mod vectors;
+
 use super::*;
 use crate::mint::SigningKey;
 use crate::time::UnixTime;
