@@ -111,7 +111,7 @@ fn underline(place: &Place) -> (usize, usize) {
 }
 
 /// What is shown for a character. A tab is one cell, so that the carets below it stay true.
-fn printable(c: char) -> char {
+pub(super) fn printable(c: char) -> char {
     match c {
         '\t' => ' ',
         // Direction marks could make a line read other than it is.

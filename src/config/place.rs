@@ -3,9 +3,11 @@
 //! Line, column and the offending line are taken when the file is read: whoever finds fault with a value later (the
 //! compiler of snapshots, `tollgate explain`) needs neither the file nor its text again.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
+
+use super::mistake::printable;
 
 /// A place in a configuration file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +37,11 @@ pub struct Located<T> {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.file.display(), self.line, self.column)
+        // Of an `include` the operator's file chooses the name, and a terminal shows it.
+        for c in self.file.display().to_string().chars() {
+            f.write_char(printable(c))?;
+        }
+        write!(f, ":{}:{}", self.line, self.column)
     }
 }
 
