@@ -3,6 +3,7 @@
 
 mod demo;
 mod explain;
+mod key_sets;
 mod keys;
 mod run;
 
@@ -32,6 +33,8 @@ enum Command {
     Demo(demo::Demo),
     /// Make a signing key.
     Keygen(keys::Keygen),
+    /// Look at the key sets of issuers; approve one that was put aside.
+    Keys(key_sets::Keys),
     /// Mint a test token.
     Token(keys::Token),
 }
@@ -59,6 +62,7 @@ pub fn main(args: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
         Command::Explain(explain) => explain.run(),
         Command::Demo(demo) => demo.run(),
         Command::Keygen(keygen) => keygen.run(),
+        Command::Keys(keys) => keys.run(),
         Command::Token(token) => token.run(),
     }
 }

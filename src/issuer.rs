@@ -4,18 +4,26 @@
 //! key, and a rotation needs no reload. A ring belongs to an issuer *and* the place its keys come from: keys from an
 //! address that the operator has since replaced are never used again.
 
+mod approval;
+mod discovery;
 mod jwks_url;
+mod quarantine;
+mod ring;
+mod via;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::{ArcSwapOption, Guard};
-
+pub use approval::{APPROVAL_LIFETIME, Approval, Approvals, ApprovalsError};
+pub use discovery::{DiscoveryError, jwks_uri};
 pub use jwks_url::{JwksUrl, JwksUrlError};
+pub use quarantine::{Suspicion, Terms};
+pub use ring::{HeldKeys, KeyRing, Keys, Quarantined, Ring, Taken};
+pub use via::{Authorities, AuthoritiesError, ProxyUrl, ProxyUrlError, Via};
 
 use crate::id::IssuerName;
 use crate::time::UnixTime;
-use crate::token::{KeySet, Rules};
+use crate::token::Rules;
 
 /// An issuer as one snapshot knows it.
 #[derive(Debug)]
@@ -38,14 +46,26 @@ pub enum KeySource {
     /// Files, read when the snapshot was compiled.
     Files,
     /// A JWKS document that is fetched again and again.
-    Jwks(JwksSchedule),
+    Jwks(Box<JwksSchedule>),
+}
+
+/// Where a key set that is fetched is found. It is part of what a ring belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum KeyAddress {
+    /// The document itself.
+    Jwks(JwksUrl),
+    /// A document that says where it is (OpenID Connect Discovery 1.0 section 4). What it says may change; the ring
+    /// stays, so new keys are judged by those that were there before.
+    Discovery(JwksUrl),
 }
 
 /// How a JWKS document is kept fresh.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JwksSchedule {
     /// Where it is.
-    pub url: JwksUrl,
+    pub address: KeyAddress,
+    /// By what way it is asked for.
+    pub via: Via,
     /// How often it is fetched unprompted.
     pub refresh_interval: Duration,
     /// The least time between two fetches for the sake of unknown key ids.
@@ -54,95 +74,31 @@ pub struct JwksSchedule {
     pub wait: Duration,
     /// How long the last good keys serve when fetches fail.
     pub stale_after: Duration,
+    /// What is taken without an operator having looked at it.
+    pub terms: Terms,
 }
-
-/// The present keys of one issuer from one source; replaced whole, read without a lock.
-#[derive(Debug, Default)]
-pub struct Ring {
-    held: ArcSwapOption<HeldKeys>,
-}
-
-/// Keys and since when they are here.
-#[derive(Debug)]
-pub struct HeldKeys {
-    /// The keys.
-    pub keys: KeySet,
-    /// When they were fetched.
-    pub fetched_at: UnixTime,
-}
-
-/// The rings of all issuers, over all reloads.
-#[derive(Debug, Default)]
-pub struct KeyRing {
-    rings: papaya::HashMap<(IssuerName, JwksUrl), Arc<Ring>>,
-}
-
-/// Keys in use by one decision.
-pub struct Keys(Guard<Option<Arc<HeldKeys>>>);
 
 // === impl Issuer ===
 
 impl Issuer {
     /// The issuer's keys, if they are here and not stale.
     pub fn keys(&self, now: UnixTime) -> Option<Keys> {
-        let held = self.ring.held.load();
-        let fetched_at = held.as_ref()?.fetched_at;
         match &self.source {
-            KeySource::Jwks(schedule) if now >= fetched_at.plus(schedule.stale_after) => None,
-            KeySource::Jwks(_) | KeySource::Files => Some(Keys(held)),
+            KeySource::Jwks(schedule) => self
+                .ring
+                .keys(|held| now < held.fetched_at.plus(schedule.stale_after)),
+            KeySource::Files => self.ring.keys(|_| true),
         }
     }
 }
 
-// === impl Ring ===
+// === impl KeyAddress ===
 
-impl Ring {
-    /// A ring with keys that stay.
-    pub fn with(keys: KeySet, fetched_at: UnixTime) -> Self {
-        let ring = Self::default();
-        ring.replace(keys, fetched_at);
-        ring
-    }
-
-    /// Puts a new set in place of the present one, in one step.
-    pub fn replace(&self, keys: KeySet, fetched_at: UnixTime) {
-        if let Some(former) = self.held.load().as_ref() {
-            keys.remember_use(&former.keys);
+impl KeyAddress {
+    /// The URL that is asked first.
+    pub const fn url(&self) -> &JwksUrl {
+        match self {
+            Self::Jwks(url) | Self::Discovery(url) => url,
         }
-        self.held.store(Some(Arc::new(HeldKeys { keys, fetched_at })));
-    }
-
-    /// The present keys, stale or not: for metrics and operators, never for a decision.
-    pub fn held(&self) -> Option<Arc<HeldKeys>> {
-        self.held.load_full()
-    }
-}
-
-// === impl KeyRing ===
-
-impl KeyRing {
-    /// The ring for the keys of `issuer` from `url`; the same one in every snapshot that names both.
-    pub fn ring(&self, issuer: &IssuerName, url: &JwksUrl) -> Arc<Ring> {
-        let key = (issuer.clone(), url.clone());
-        Arc::clone(self.rings.pin().get_or_insert_with(key, Arc::default))
-    }
-
-    /// Drops the rings that no issuer uses any more.
-    pub fn retain(&self, issuers: &[Arc<Issuer>]) {
-        self.rings.pin().retain(|(name, url), _| {
-            issuers.iter().any(|issuer| match &issuer.source {
-                KeySource::Jwks(schedule) => issuer.name == *name && schedule.url == *url,
-                KeySource::Files => false,
-            })
-        });
-    }
-}
-
-// === impl Keys ===
-
-impl Keys {
-    /// The key set; empty is impossible, but would deny.
-    pub fn set(&self) -> Option<&KeySet> {
-        self.0.as_ref().map(|held| &held.keys)
     }
 }

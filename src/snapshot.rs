@@ -61,6 +61,8 @@ pub struct Snapshot {
     pub http: HttpSettings,
     /// What only a restart can change.
     pub process: ProcessSettings,
+    /// Where approvals of key sets are, or may be one day.
+    pub approvals: PathBuf,
     /// What was passed over, for the operator's log.
     pub warnings: Vec<String>,
     /// Where it was written.
@@ -93,6 +95,7 @@ pub fn compile(mut config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mista
         metrics,
         access_log,
         claim_mappings,
+        keys,
         issuers,
         upstreams,
         apis,
@@ -108,9 +111,12 @@ pub fn compile(mut config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mista
     }
     let mut warnings = Vec::new();
     let mut kept = KeptClaims::default();
+    let main = files.first().map_or_else(|| Path::new(""), PathBuf::as_path);
+    let approvals_path = issuers::approvals_path(&keys, main);
     let shared = issuers::Shared {
         default_map: claims::map(claim_mappings, &mut mistakes),
         audience: server.audience.as_ref().map(|audience| audience.value.clone()),
+        approvals: issuers::approvals(&keys, &approvals_path, &issuers, inputs, &mut mistakes),
     };
     let (mut http, process) =
         server::compile(server, listeners, metrics, access_log, &mut kept, &mut mistakes);
@@ -151,6 +157,7 @@ pub fn compile(mut config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mista
         declared,
         http,
         process,
+        approvals: approvals_path,
         warnings,
         places,
     })

@@ -89,10 +89,12 @@ struct Disk;
 /// One text, whatever file is asked for first; it includes nothing.
 struct Text(String);
 
-/// A key set for every `*.json` that is asked for, a secret for every `*.txt`, and a public key for every other file.
+/// A key set for every `*.json` that is asked for, a secret for every `*.txt`, a certificate for every `*.crt`, no
+/// approvals, and a public key for every other file.
 struct Keys {
     jwks: String,
     secret: Secret<String>,
+    certificate: String,
     pem: String,
 }
 
@@ -128,6 +130,7 @@ impl Keys {
         Ok(Self {
             jwks: json!({ "keys": [key.public_jwk("k1")] }).to_string(),
             secret: SharedSecret::generate(Algorithm::Hs512)?,
+            certificate: certificate()?,
             pem: key.public_pem(),
         })
     }
@@ -138,6 +141,8 @@ impl Files for Keys {
         let text = match path.extension().and_then(|extension| extension.to_str()) {
             Some("json") => &self.jwks,
             Some("txt") => self.secret.expose(),
+            Some("crt") => &self.certificate,
+            Some("approvals") => return Err(io::ErrorKind::NotFound.into()),
             _ => &self.pem,
         };
         Ok(text.clone().into_bytes())
@@ -146,6 +151,11 @@ impl Files for Keys {
     fn list(&self, _: &Path) -> io::Result<Vec<PathBuf>> {
         Ok(Vec::new())
     }
+}
+
+fn certificate() -> Result<String, Box<dyn Error>> {
+    let key = rcgen::KeyPair::generate()?;
+    Ok(rcgen::CertificateParams::default().self_signed(&key)?.pem())
 }
 
 /// What the gateway would run.

@@ -122,7 +122,7 @@ impl Explain {
         match (given.any.take(), issuer) {
             (Some((file, jwks)), Some(issuer)) => {
                 given.note_keys(&file, issuer, &jwks.skipped);
-                issuer.ring.replace(jwks.keys, now);
+                issuer.ring.install(jwks.keys, now);
                 explanation = ask();
             }
             (Some((file, _)), None) => given
@@ -147,12 +147,17 @@ impl Explain {
         if self.offline {
             return format!("the keys of {name} were not fetched (--offline); --jwks takes them from a file");
         }
-        match fetch_keys(&schedule.url) {
-            Ok(jwks) => {
-                let count = jwks.keys.keys().len();
-                issuer.ring.replace(jwks.keys, now);
-                format!("the keys of {name} were fetched from {}: {count}", schedule.url)
-            }
+        let fetched = fetch_keys(name, schedule).and_then(|jwks| {
+            let count = jwks.keys.keys().len();
+            let offered = issuer.ring.offer(jwks, &schedule.terms, now);
+            offered.map_err(|refused| refused.suspicion.to_string())?;
+            Ok(count)
+        });
+        match fetched {
+            Ok(count) => format!(
+                "the keys of {name} were fetched from {}: {count}",
+                schedule.address.url()
+            ),
             Err(error) => format!("the keys of {name} could not be fetched: {error}"),
         }
     }
@@ -204,7 +209,7 @@ impl Explain {
                 Some((issuer, file)) => {
                     let jwks = read_jwks(Path::new(file))?;
                     given.note_keys(file, issuer, &jwks.skipped);
-                    issuer.ring.replace(jwks.keys, now);
+                    issuer.ring.install(jwks.keys, now);
                 }
                 None if given.any.is_some() => {
                     return Err(format!(

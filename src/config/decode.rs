@@ -7,6 +7,7 @@ mod api;
 mod application;
 mod claim_mapping;
 mod issuer;
+mod keys;
 mod server;
 mod upstream;
 
@@ -32,6 +33,7 @@ static ROOT: Shape = Shape {
         Key::Table("metrics", &server::METRICS),
         Key::Table("access_log", &server::ACCESS_LOG),
         Key::Table("claim_mapping", &claim_mapping::DEFAULT),
+        Key::Table("keys", &keys::KEYS),
         Key::Table("issuer", &issuer::ISSUER),
         Key::Table("upstream", &upstream::UPSTREAM),
         Key::Table("api", &api::API),
@@ -64,6 +66,7 @@ pub(super) struct Draft {
     includes: Vec<Located<String>>,
     server_at: Option<Place>,
     metrics_at: Option<Place>,
+    keys_at: Option<Place>,
     access_log_at: Option<Place>,
 }
 
@@ -86,6 +89,9 @@ impl Draft {
         }
         if let Some(access_log) = once(&root, "access_log", &mut self.access_log_at, server::access_log) {
             config.access_log = Some(access_log);
+        }
+        if let Some(keys) = once(&root, "keys", &mut self.keys_at, keys::keys) {
+            config.keys = keys;
         }
         all(&root, "listener", &mut config.listeners, server::listener);
         all(

@@ -24,6 +24,8 @@ pub struct Config {
     pub access_log: Option<AccessLog>,
     /// `[[claim_mapping]]`: the default map of all issuers.
     pub claim_mappings: Vec<ClaimMapping>,
+    /// `[keys]`
+    pub keys: Keys,
     /// `[[issuer]]`
     pub issuers: Vec<Issuer>,
     /// `[[upstream]]`
@@ -123,6 +125,13 @@ pub struct AccessLog {
     pub claims: Vec<Located<String>>,
 }
 
+/// `[keys]`: what concerns the keys of all issuers.
+#[derive(Debug, Clone, Default)]
+pub struct Keys {
+    /// `approvals`: the file of approved key sets. Default: the main file's name with `.approvals` for its extension.
+    pub approvals: Option<Located<PathBuf>>,
+}
+
 /// `[[issuer]]`: an authority whose tokens plans may accept.
 #[derive(Debug, Clone)]
 pub struct Issuer {
@@ -136,6 +145,8 @@ pub struct Issuer {
     pub audience_optional: Option<Located<bool>>,
     /// `audience_from`: what names further audiences. Default nothing.
     pub audience_from: Vec<Located<AudienceSource>>,
+    /// `discovery`: the URL of the document that says where the key set is; `jwks` then says how it is fetched.
+    pub discovery: Option<Located<String>>,
     /// `jwks`: where the key set is.
     pub jwks: Option<Located<Jwks>>,
     /// `keys`: public keys by key id, `{ "kid" = { file = "key.pem" } }`.
@@ -192,7 +203,7 @@ pub enum Audiences {
     AnyOf(Vec<Located<String>>),
 }
 
-/// `issuer.jwks`: exactly one of `url` and `file`.
+/// `issuer.jwks`: exactly one of `url` and `file`; neither beside `discovery`.
 #[derive(Debug, Clone)]
 pub struct Jwks {
     /// `url`: `https:`, or `http:` to a loopback address.
@@ -210,6 +221,14 @@ pub struct Jwks {
     pub stale_after: Duration,
     /// `danger_allow_http`: plain HTTP to hosts other than loopback. Default false.
     pub danger_allow_http: bool,
+    /// `follow_redirects`: up to three, each to an address that could stand in `url`. Default false.
+    pub follow_redirects: bool,
+    /// `ca_file`: certificates in PEM, believed in place of the public authorities'. Default none.
+    pub ca_file: Option<Located<PathBuf>>,
+    /// `proxy`: `http://host:port`. Default none.
+    pub proxy: Option<Located<String>>,
+    /// `allow_full_replacement`: a key set may come in that shares no key with the present one. Default false.
+    pub allow_full_replacement: bool,
 }
 
 /// One entry of `issuer.keys`.
@@ -549,6 +568,24 @@ impl Default for Server {
             duplicate_slashes: DuplicateSlashes::default(),
             path_parameters: PathParameters::default(),
             audience: None,
+        }
+    }
+}
+
+impl Default for Jwks {
+    fn default() -> Self {
+        Self {
+            url: None,
+            file: None,
+            refresh_interval: Duration::from_secs(5 * 60),
+            cooldown: Duration::from_secs(10),
+            wait: Duration::from_secs(2),
+            stale_after: Duration::from_secs(24 * 60 * 60),
+            danger_allow_http: false,
+            follow_redirects: false,
+            ca_file: None,
+            proxy: None,
+            allow_full_replacement: false,
         }
     }
 }

@@ -202,6 +202,27 @@ fn bounds() {
         &["4:1: `jwks` has both `url` and `file` (keep one): [issuer.jwks]"],
     );
     check_issuer(
+        "discovery = \"u\"\n[issuer.jwks]\nfile = \"f\"\n",
+        &["5:1: an issuer has one source of keys, and `discovery` is one \
+           (remove `discovery`, or `url` or `file` from `jwks`): [issuer.jwks]"],
+    );
+    check_issuer("discovery = \"u\"\njwks.proxy = \"http://p\"\n", &[]);
+    check_issuer("discovery = \"u\"\n", &[]);
+    for key in [
+        "follow_redirects = true",
+        "ca_file = \"c\"",
+        "proxy = \"p\"",
+        "allow_full_replacement = false",
+    ] {
+        let name = key.split(' ').next().unwrap_or_default();
+        check_issuer(
+            &format!("[issuer.jwks]\nfile = \"f\"\n{key}\n"),
+            &[&format!(
+                "4:1: `{name}` is for keys that are fetched, not for a `file`: [issuer.jwks]"
+            )],
+        );
+    }
+    check_issuer(
         "jwks = { url = \"u\", refresh_interval = \"2h\", stale_after = \"1h\" }\n",
         &[
             "4:60: `stale_after` must be at least `refresh_interval`, which is 2h: \

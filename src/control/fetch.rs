@@ -3,8 +3,9 @@
 //! The other side may be slow, broken or hostile, and it is asked again and again for as long as the gateway runs.
 //! So everything has an end: the whole exchange takes [`FETCH_TIMEOUT`] however slowly bytes drip, a body
 //! has [`JWKS_BYTES_MAX`] whether it announces its length or not, one connection per host is kept. And nothing is
-//! done that was not asked for: no redirect is followed, no proxy taken from the environment, no cookie kept, nothing
-//! decompressed, nothing retried.
+//! done that was not asked for: no redirect is followed unless an operator says so, no proxy taken from the
+//! environment, no cookie kept, nothing decompressed, nothing retried. Wherever an answer leads, by a redirect or a
+//! discovery document, the address is under the same rules as one that an operator writes.
 //!
 //! What the body *means* is not decided here: a 200 with a page of HTML is fetched, and refused by whoever
 //! parses it. Nor is when to ask again; [`Fetched::max_age`] is what the issuer wishes.
@@ -15,18 +16,20 @@ mod freshness;
 #[cfg(test)]
 mod tests;
 
-pub use error::FetchError;
+pub use error::{FetchError, RedirectRefusal};
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use reqwest::{Client, Response, redirect, retry, tls};
+use reqwest::{Certificate, Client, Proxy, Response, redirect, retry, tls};
 use rustls::crypto::CryptoProvider;
 
-use crate::issuer::JwksUrl;
+use crate::id::IssuerName;
+use crate::issuer::{JwksUrl, KeyAddress, Via, jwks_uri};
 use crate::token::JWKS_BYTES_MAX;
 
-/// Name lookup, connection, handshake, head and body together. A healthy issuer answers in a tenth of it; a
+/// Name lookup, connection, handshake, head and body together, of all documents and redirects. A healthy issuer answers in a tenth of it; a
 /// request that waits for an unknown key gives up before it.
 pub const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -37,15 +40,19 @@ const IDLE_PER_HOST_MAX: usize = 1;
 /// answer can cost before its body.
 const HEADERS_MAX: usize = 100;
 
+/// Redirects that are followed, one after the other, where any are.
+const REDIRECTS_MAX: usize = 3;
+
 const USER_AGENT: &str = concat!("tollgate/", env!("CARGO_PKG_VERSION"));
 
 /// RFC 7517 section 8.5.2 registers the first; most issuers send the second.
 const ACCEPT: HeaderValue = HeaderValue::from_static("application/jwk-set+json, application/json");
 
-/// Fetches key sets, from any number of issuers. Cheap to clone; clones share connections.
+/// Fetches key sets by one way, from any number of issuers. Cheap to clone; clones share connections.
 #[derive(Debug, Clone)]
 pub struct Fetcher {
     client: Client,
+    via: Via,
     timeout: Duration,
 }
 
@@ -64,8 +71,8 @@ impl Fetcher {
     /// # Errors
     ///
     /// [`FetchError::Client`] if the process has installed no TLS provider, or the machine has no trusted roots.
-    pub fn new() -> Result<Self, FetchError> {
-        Self::with_timeout(FETCH_TIMEOUT)
+    pub fn new(via: &Via) -> Result<Self, FetchError> {
+        Self::with_timeout(via, FETCH_TIMEOUT)
     }
 
     /// Like [`Fetcher::new`], but one exchange may take `timeout` in all.
@@ -73,61 +80,138 @@ impl Fetcher {
     /// # Errors
     ///
     /// As [`Fetcher::new`].
-    pub fn with_timeout(timeout: Duration) -> Result<Self, FetchError> {
+    pub fn with_timeout(via: &Via, timeout: Duration) -> Result<Self, FetchError> {
         // The client would panic.
         if CryptoProvider::get_default().is_none() {
             return Err(FetchError::Client {
                 detail: "no TLS provider is installed".to_owned(),
             });
         }
-        let client = Client::builder()
-            .user_agent(USER_AGENT)
-            .default_headers(HeaderMap::from_iter([(header::ACCEPT, ACCEPT)]))
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .referer(false)
-            .no_proxy()
-            // Compiled out; should another crate ever compile one in, it stays off.
-            .no_gzip()
-            .no_brotli()
-            .no_zstd()
-            .no_deflate()
-            .http1_only()
-            .http1_max_headers(HEADERS_MAX)
-            .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
-            .tls_version_min(tls::Version::TLS_1_2)
-            .build()
-            .map_err(|error| FetchError::Client {
-                detail: error::chain(&error),
-            })?;
-        Ok(Self { client, timeout })
+        let client = client(via).map_err(|error| FetchError::Client {
+            detail: error::chain(&error),
+        })?;
+        Ok(Self {
+            client,
+            via: via.clone(),
+            timeout,
+        })
     }
 
-    /// One GET, one answer. Cancel safe: dropping the future closes the connection.
+    /// The key set of an issuer, with what leads to it: one answer. Cancel safe: dropping the future closes the
+    /// connection.
     ///
     /// # Errors
     ///
-    /// Anything but a complete, uncompressed 200 within the bounds.
-    pub async fn get(&self, url: &JwksUrl) -> Result<Fetched, FetchError> {
-        match tokio::time::timeout(self.timeout, self.exchange(url)).await {
+    /// Anything but complete, uncompressed 200s within the bounds, and what [`jwks_uri`] says of a discovery document.
+    pub async fn get(&self, issuer: &IssuerName, address: &KeyAddress) -> Result<Fetched, FetchError> {
+        // How far it has come, for the message if it takes too long.
+        let found = OnceLock::new();
+        let both = async {
+            match address {
+                KeyAddress::Jwks(url) => self.exchange(url).await,
+                KeyAddress::Discovery(url) => {
+                    let document = self.exchange(url).await?.body;
+                    let keys =
+                        jwks_uri(&document, issuer, url, &self.via).map_err(|why| FetchError::Discovery {
+                            url: url.to_string(),
+                            why,
+                        })?;
+                    self.exchange(found.get_or_init(|| keys)).await
+                }
+            }
+        };
+        match tokio::time::timeout(self.timeout, both).await {
             Ok(answer) => answer,
             Err(_) => Err(FetchError::Timeout {
-                url: url.to_string(),
+                url: found.get().unwrap_or_else(|| address.url()).to_string(),
                 limit: self.timeout,
             }),
         }
     }
 
+    /// One document, behind a few redirects where they are followed.
     async fn exchange(&self, url: &JwksUrl) -> Result<Fetched, FetchError> {
-        let request = self.client.get(url.as_url().clone()).send();
-        let response = request
-            .await
-            .map_err(|error| FetchError::unanswered(url, error))?;
-        accept(url, &response)?;
-        let max_age = freshness::max_age(response.headers());
-        let body = read_to_limit(url, response).await?;
-        Ok(Fetched { body, max_age })
+        let mut url = url.clone();
+        let mut redirects = 0;
+        loop {
+            let request = self.client.get(url.as_url().clone()).send();
+            let response = request
+                .await
+                .map_err(|error| FetchError::unanswered(&url, self.via.proxy.is_some(), error))?;
+            if self.via.follow_redirects && leads_on(response.status()) {
+                let target = self.target(&url, response.headers(), redirects);
+                url = target.map_err(|why| FetchError::RedirectRefused {
+                    url: url.to_string(),
+                    why,
+                })?;
+                redirects += 1;
+                continue;
+            }
+            accept(&url, &response)?;
+            let max_age = freshness::max_age(response.headers());
+            let body = read_to_limit(&url, response).await?;
+            return Ok(Fetched { body, max_age });
+        }
     }
+
+    /// Where a redirect leads (RFC 9110 section 10.2.2), if keys may come from there.
+    fn target(
+        &self,
+        url: &JwksUrl,
+        fields: &HeaderMap,
+        redirects: usize,
+    ) -> Result<JwksUrl, RedirectRefusal> {
+        if redirects == REDIRECTS_MAX {
+            return Err(RedirectRefusal::TooMany);
+        }
+        let mut locations = fields.get_all(header::LOCATION).iter();
+        let (Some(location), None) = (locations.next(), locations.next()) else {
+            return Err(RedirectRefusal::Nowhere);
+        };
+        let location = location.to_str().map_err(|_| RedirectRefusal::Nowhere)?;
+        let target = url
+            .as_url()
+            .join(location)
+            .map_err(|_| RedirectRefusal::Nowhere)?;
+        let target = self.via.url(target.as_str()).map_err(RedirectRefusal::Target)?;
+        if url.is_https() && !target.is_https() {
+            return Err(RedirectRefusal::Downgrade);
+        }
+        Ok(target)
+    }
+}
+
+fn client(via: &Via) -> reqwest::Result<Client> {
+    let mut builder = Client::builder()
+        .user_agent(USER_AGENT)
+        .default_headers(HeaderMap::from_iter([(header::ACCEPT, ACCEPT)]))
+        // Each step is judged first, by ourselves.
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .referer(false)
+        .no_proxy()
+        // Compiled out; should another crate ever compile one in, it stays off.
+        .no_gzip()
+        .no_brotli()
+        .no_zstd()
+        .no_deflate()
+        .http1_only()
+        .http1_max_headers(HEADERS_MAX)
+        .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
+        .tls_version_min(tls::Version::TLS_1_2);
+    if let Some(proxy) = &via.proxy {
+        builder = builder.proxy(Proxy::all(proxy.as_url().clone())?);
+    }
+    if let Some(authorities) = &via.authorities {
+        let certificates = authorities.certificates().map(Certificate::from_der);
+        builder = builder.tls_certs_only(certificates.collect::<Result<Vec<_>, _>>()?);
+    }
+    builder.build()
+}
+
+/// Whether a status says where the document is now. 304 does not, and 300 lets the client choose.
+fn leads_on(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
 /// Refuses by the head what need not be read.

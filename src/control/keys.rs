@@ -6,9 +6,15 @@
 //! most one each cooldown, however many such tokens come; requests with such tokens share it and wait for it, so a key
 //! that was just published works at its first use. While an issuer has no usable keys its callers get 503, so it is
 //! asked more often than once a second.
+//!
+//! A set that looks hijacked ([`crate::issuer::Suspicion`]) is put aside, and the present one stays, until the issuer
+//! shows another or an operator approves it.
+
+mod complaints;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -17,25 +23,27 @@ use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use self::complaints::Complaints;
 use super::fetch::Fetcher;
 use crate::id::IssuerName;
-use crate::issuer::{Issuer, JwksSchedule, KeySource};
+use crate::issuer::{Issuer, JwksSchedule, KeySource, Quarantined, Taken, Via};
 use crate::telemetry::Telemetry;
 use crate::time::Clock;
-use crate::token::{Jwks, JwksError, parse_jwks};
+use crate::token::{Fingerprint, Jwks, JwksError, Skipped, parse_jwks};
 
 /// How often an issuer without usable keys is asked: its callers are served again within a second of its return.
 const RETRY_WITHOUT_KEYS: Duration = Duration::from_millis(800);
-/// How often an operator is told of the same failure.
-const COMPLAINT_INTERVAL: Duration = Duration::from_secs(60);
 /// Requests that wait for one issuer's keys; more are refused at once. Each holds a connection and little else.
 const WAITING_MAX: usize = 1024;
 
 /// Keeps the keys of all issuers of the present snapshot.
 pub struct Keeper {
-    fetcher: Client,
+    /// One for each way that issuers are asked by.
+    clients: HashMap<Via, Client>,
     telemetry: Arc<Telemetry>,
     tasks: HashMap<IssuerName, Task>,
+    /// Desks whose task has been replaced, and at which requests may still wait.
+    closed: Vec<Arc<Desk>>,
     desks: Arc<Desks>,
 }
 
@@ -84,12 +92,15 @@ struct Fetching {
     chance: RandomState,
 }
 
-/// An issuer that is down fails every second; the operator is told when it begins, when the cause changes, and each
-/// minute.
+/// What an operator has been told of one issuer.
 #[derive(Default)]
-struct Complaints {
-    last: Option<(&'static str, Instant)>,
+struct Told {
+    failures: Complaints<&'static str>,
+    alarms: Complaints<(&'static str, Fingerprint)>,
 }
+
+/// What a fetch brought: a set, or what is as suspicious as an empty one; and how long it is fresh.
+type Brought = (Result<Jwks, Quarantined>, Option<Duration>);
 
 /// Why keys were not refreshed: a word for the metric and a sentence for the operator.
 struct Failure {
@@ -168,13 +179,13 @@ impl Drop for Waiting<'_> {
 impl Keeper {
     /// A keeper without issuers, and where requests ask it for keys.
     pub fn new(telemetry: Arc<Telemetry>) -> (Self, Arc<Desks>) {
-        let fetcher = Fetcher::new().map_err(|error| error.to_string().into());
         let desks = Arc::new(Desks::default());
         (
             Self {
-                fetcher,
+                clients: HashMap::new(),
                 telemetry,
                 tasks: HashMap::new(),
+                closed: Vec::new(),
                 desks: Arc::clone(&desks),
             },
             desks,
@@ -192,18 +203,19 @@ impl Keeper {
             if self
                 .tasks
                 .get(&issuer.name)
-                .is_some_and(|task| task.schedule == *schedule)
+                .is_some_and(|task| task.schedule == **schedule)
             {
                 continue;
             }
-            let task = self.start(issuer, schedule.clone());
+            let task = self.start(issuer, schedule.as_ref().clone());
             new.push(task.desk.round.subscribe());
             self.desks
                 .by_issuer
                 .pin()
                 .insert(issuer.name.clone(), Arc::clone(&task.desk));
-            if let Some(former) = self.tasks.insert(issuer.name.clone(), task) {
-                former.abort.abort();
+            if let Some(task) = self.tasks.insert(issuer.name.clone(), task) {
+                task.abort.abort();
+                self.closed.push(task.desk);
             }
         }
         let all = async {
@@ -220,8 +232,13 @@ impl Keeper {
         }
     }
 
-    /// Stops asking issuers that are not among these.
+    /// Stops asking issuers that are not among these, once the snapshot that names them is in place.
     pub fn let_go(&mut self, issuers: &[Arc<Issuer>]) {
+        // Who waits at a desk that is closed is told to look again: what the new task has fetched is there by now.
+        for desk in self.closed.drain(..) {
+            desk.round
+                .send_modify(|round| round.ended = round.ended.wrapping_add(1));
+        }
         self.tasks.retain(|name, task| {
             let kept = issuers
                 .iter()
@@ -232,18 +249,27 @@ impl Keeper {
             }
             kept
         });
+        let tasks = &self.tasks;
+        self.clients
+            .retain(|via, _| tasks.values().any(|task| task.schedule.via == *via));
         let named = |name: &str| issuers.iter().any(|issuer| issuer.name.as_str() == name);
-        self.telemetry.jwks_age.retain(|[issuer]| named(issuer));
+        let asked = |name: &str| tasks.keys().any(|issuer| issuer.as_str() == name);
+        self.telemetry.jwks_age.retain(|[issuer]| asked(issuer));
+        self.telemetry.jwks_quarantined.retain(|[issuer]| asked(issuer));
         self.telemetry.jwks_keys.retain(|[issuer]| named(issuer));
         self.telemetry.key_last_used.retain(|[issuer, _]| named(issuer));
     }
 
-    fn start(&self, issuer: &Arc<Issuer>, schedule: JwksSchedule) -> Task {
+    fn start(&mut self, issuer: &Arc<Issuer>, schedule: JwksSchedule) -> Task {
+        let client = self
+            .clients
+            .entry(schedule.via.clone())
+            .or_insert_with_key(|via| Fetcher::new(via).map_err(|error| error.to_string().into()));
         let desk = Arc::new(Desk::new(schedule.wait));
         let fetching = Fetching {
             issuer: Arc::clone(issuer),
             schedule: schedule.clone(),
-            fetcher: self.fetcher.clone(),
+            fetcher: client.clone(),
             telemetry: Arc::clone(&self.telemetry),
             desk: Arc::clone(&desk),
             chance: RandomState::new(),
@@ -265,35 +291,17 @@ impl Drop for Keeper {
     }
 }
 
-// === impl Complaints ===
-
-impl Complaints {
-    /// Whether the operator is to be told of this failure.
-    fn is_due(&mut self, cause: &'static str) -> bool {
-        let told = self
-            .last
-            .is_some_and(|(last, when)| last == cause && when.elapsed() < COMPLAINT_INTERVAL);
-        if !told {
-            self.last = Some((cause, Instant::now()));
-        }
-        !told
-    }
-
-    /// It works again.
-    fn end(&mut self) {
-        self.last = None;
-    }
-}
-
 // === impl Fetching ===
 
 impl Fetching {
     async fn run(self) {
         let mut ended: u64 = 0;
-        let mut complaints = Complaints::default();
+        let mut told = Told::default();
         loop {
             let began = Instant::now();
-            let next = self.refresh(&mut complaints).await;
+            let next = self.refresh(&mut told).await;
+            // Who asked meanwhile has waited for this fetch, and prompts no other.
+            let _ = pin!(self.desk.prompt.notified()).enable();
             ended = ended.wrapping_add(1);
             // Well before the present keys grow stale, whatever was configured: a healthy issuer is never a stale one.
             let due = began + self.jittered(next, ended).min(self.schedule.stale_after / 2);
@@ -315,76 +323,141 @@ impl Fetching {
     }
 
     /// Fetches once; returns when to do so again unprompted.
-    async fn refresh(&self, complaints: &mut Complaints) -> Duration {
-        let name = &self.issuer.name;
-        let counter = |result: &str| self.telemetry.jwks_refreshes.child(&[name.as_str(), result]);
-        match self.fetch().await {
-            Ok((jwks, max_age)) => {
-                complaints.end();
-                let changed = self.changed(&jwks);
-                for skipped in jwks.skipped.iter().filter(|_| changed) {
-                    let kid = skipped.kid.as_deref().unwrap_or("");
-                    tracing::warn!(event = "key_skipped", issuer = %name, kid, reason = %skipped.error, "key not used");
-                }
-                let keys = jwks.keys.keys().len();
-                self.issuer.ring.replace(jwks.keys, Clock.now());
-                counter("success").inc();
-                if changed {
-                    tracing::info!(event = "keys_changed", issuer = %name, keys, "issuer's keys are here");
+    async fn refresh(&self, told: &mut Told) -> Duration {
+        let (brought, max_age) = match self.fetch().await {
+            Ok(brought) => brought,
+            Err(failure) => return self.failed(&failure, told),
+        };
+        told.failures.end();
+        let offered = brought.and_then(|jwks| {
+            let (keys, skipped) = (jwks.keys.keys().len(), jwks.skipped.clone());
+            let fingerprint = jwks.keys.fingerprint();
+            let taken = self.issuer.ring.offer(jwks, &self.schedule.terms, Clock.now())?;
+            self.taken(taken, keys, &skipped, fingerprint);
+            Ok(())
+        });
+        match offered {
+            Ok(()) => {
+                if told.alarms.end() {
+                    let issuer = &self.issuer.name;
+                    tracing::info!(event = "keys_quarantine_ended", %issuer, "the issuer shows acceptable keys");
                 }
                 self.fresh_for(max_age)
             }
-            Err(Failure { cause, detail }) => {
-                counter(cause).inc();
-                let usable = self.issuer.keys(Clock.now()).is_some();
-                if complaints.is_due(cause) {
-                    tracing::warn!(
-                        event = "keys_not_refreshed",
-                        issuer = %name,
-                        cause,
-                        detail,
-                        last_good_kept = usable,
-                        "issuer's keys could not be refreshed"
-                    );
-                }
-                if usable {
-                    self.schedule.cooldown.min(self.schedule.refresh_interval)
-                } else {
-                    RETRY_WITHOUT_KEYS
-                }
-            }
+            Err(quarantined) => self.quarantined(&quarantined, told),
         }
     }
 
-    async fn fetch(&self) -> Result<(Jwks, Option<Duration>), Failure> {
+    fn taken(&self, taken: Taken, keys: usize, skipped: &[Skipped], fingerprint: Fingerprint) {
+        let name = &self.issuer.name;
+        let Taken {
+            keys_changed,
+            skipped_changed,
+            by_approval,
+        } = taken;
+        self.count("success");
+        self.telemetry.jwks_quarantined.child(&[name.as_str()]).set(0);
+        for skipped in skipped.iter().filter(|_| skipped_changed) {
+            let kid = skipped.kid.as_deref().unwrap_or("");
+            tracing::warn!(event = "key_skipped", issuer = %name, kid, reason = %skipped.error, "key not used");
+        }
+        if keys_changed || by_approval {
+            tracing::info!(
+                event = "keys_changed",
+                issuer = %name,
+                keys,
+                %fingerprint,
+                by_approval,
+                "issuer's keys are here"
+            );
+        }
+    }
+
+    fn quarantined(&self, quarantined: &Quarantined, told: &mut Told) -> Duration {
+        let name = &self.issuer.name;
+        let Quarantined {
+            suspicion,
+            fingerprint,
+            held,
+        } = quarantined;
+        self.count("quarantined");
+        self.telemetry.jwks_quarantined.child(&[name.as_str()]).set(1);
+        if told.alarms.is_due((suspicion.word(), *fingerprint)) {
+            tracing::error!(
+                event = "keys_quarantined",
+                issuer = %name,
+                reason = suspicion.word(),
+                detail = %suspicion,
+                %fingerprint,
+                held_fingerprint = %held,
+                "issuer's new keys look hijacked and are not used; see `tollgate keys --help`"
+            );
+        }
+        self.soon(self.is_usable())
+    }
+
+    fn failed(&self, failure: &Failure, told: &mut Told) -> Duration {
+        let Failure { cause, detail } = failure;
+        self.count(cause);
+        let usable = self.is_usable();
+        if told.failures.is_due(cause) {
+            tracing::warn!(
+                event = "keys_not_refreshed",
+                issuer = %self.issuer.name,
+                cause,
+                detail,
+                last_good_kept = usable,
+                "issuer's keys could not be refreshed"
+            );
+        }
+        self.soon(usable)
+    }
+
+    fn count(&self, result: &str) {
+        let name = self.issuer.name.as_str();
+        self.telemetry.jwks_refreshes.child(&[name, result]).inc();
+    }
+
+    fn is_usable(&self) -> bool {
+        self.issuer.keys(Clock.now()).is_some()
+    }
+
+    /// When to ask again after a fetch that brought nothing usable.
+    fn soon(&self, usable: bool) -> Duration {
+        if usable {
+            self.schedule.cooldown.min(self.schedule.refresh_interval)
+        } else {
+            RETRY_WITHOUT_KEYS
+        }
+    }
+
+    async fn fetch(&self) -> Result<Brought, Failure> {
         let fetcher = self.fetcher.as_ref().map_err(|error| Failure {
             cause: "client",
             detail: error.to_string(),
         })?;
-        let fetched = fetcher.get(&self.schedule.url).await;
+        let fetched = fetcher.get(&self.issuer.name, &self.schedule.address).await;
         let fetched = fetched.map_err(|error| Failure {
             cause: error.cause(),
             detail: error.to_string(),
         })?;
-        let jwks = parse_jwks(&fetched.body).map_err(|error| Failure {
-            cause: match error {
-                JwksError::TooLarge => "too_large",
-                JwksError::TooManyKeys => "too_many_keys",
-                JwksError::Json(_) => "json",
-                JwksError::NoUsableKey(_) => "no_usable_key",
-            },
-            detail: format!("{}: {error}", self.schedule.url),
-        })?;
-        Ok((jwks, fetched.max_age))
-    }
-
-    /// Whether other keys come than are held.
-    fn changed(&self, jwks: &Jwks) -> bool {
-        let Some(held) = self.issuer.ring.held() else {
-            return true;
+        let parsed = match parse_jwks(&fetched.body) {
+            Ok(jwks) => Ok(jwks),
+            Err(error) => {
+                let empty = matches!(error, JwksError::NoUsableKey(_));
+                let suspicious = self.issuer.ring.offer_nothing().filter(|_| empty);
+                Err(suspicious.ok_or_else(|| Failure {
+                    cause: match error {
+                        JwksError::TooLarge => "too_large",
+                        JwksError::TooManyKeys => "too_many_keys",
+                        JwksError::Json(_) => "json",
+                        JwksError::NoUsableKey(_) => "no_usable_key",
+                    },
+                    detail: format!("{}: {error}", self.schedule.address.url()),
+                })?)
+            }
         };
-        let (old, new) = (held.keys.keys(), jwks.keys.keys());
-        old.len() != new.len() || !old.iter().zip(new).all(|(old, new)| old.is_same(new))
+        Ok((parsed, fetched.max_age))
     }
 
     /// The operator's interval; the issuer's `max-age` may shorten it, but never below the cooldown.

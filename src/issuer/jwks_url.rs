@@ -34,6 +34,9 @@ pub enum JwksUrlError {
     /// `http` to another machine.
     #[error("must be https, or http to this machine only: whoever is on the way could replace the keys")]
     PlainHttp,
+    /// `http` to this machine, by way of another.
+    #[error("must be https: by way of a proxy, http does not stay on this machine")]
+    PlainHttpByProxy,
     /// `user:password@host`.
     #[error("must not contain a user name or password")]
     Userinfo,
@@ -84,6 +87,11 @@ impl JwksUrl {
             url,
             shown: shown.into(),
         })
+    }
+
+    /// Whether it is protected on its way.
+    pub fn is_https(&self) -> bool {
+        self.url.scheme() == "https"
     }
 
     /// All of it, for the one who fetches.

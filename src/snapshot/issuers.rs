@@ -2,14 +2,19 @@
 //! Key files are read and parsed here, so that a key which cannot be used is a mistake with a place and never a refused
 //! request; keys that are fetched come later, into the ring that the issuer shares with other snapshots.
 
+mod fetched;
+
 use std::sync::Arc;
+
+use fetched::Whence;
+pub(super) use fetched::{approvals, approvals_path};
 
 use super::audiences::Said;
 use super::{Inputs, Names, claims, mistake, secrets, skipped_keys};
 use crate::config::{self, Located, Mistake, Mistakes, Place};
 use crate::id::IssuerName;
 use crate::identity::{ClaimMap, ClaimPath};
-use crate::issuer::{Issuer, JwksSchedule, JwksUrl, KeySource, Ring};
+use crate::issuer::{Approval, Approvals, Issuer, KeySource, Ring};
 use crate::token::{
     ACCESS_TOKEN_TYPE, Algorithm, AlgorithmSet, JWKS_BYTES_MAX, JWKS_KEYS_MAX, KID_BYTES_MAX, Key, KeySet,
     Profile, Rules, TokenTypes, parse_jwks,
@@ -46,6 +51,8 @@ pub(super) struct Shared {
     pub(super) default_map: ClaimMap,
     /// The gateway's.
     pub(super) audience: Option<String>,
+    /// Of key sets, for all issuers.
+    pub(super) approvals: Approvals,
 }
 
 pub(super) fn compile(
@@ -81,6 +88,7 @@ fn draft(
         audiences,
         audience_optional,
         audience_from,
+        discovery,
         jwks,
         keys,
         secrets,
@@ -143,8 +151,18 @@ fn draft(
     let id = IssuerName::new(name.value.as_str());
     secrets::judge_algorithms(&algorithms, !secrets.is_empty(), mistakes);
     let found = if secrets.is_empty() {
-        key_source(&name, &id, jwks, keys, inputs, warnings, mistakes)
-    } else if let Some(other) = jwks.map(|jwks| jwks.place).or_else(|| first_place(&keys)) {
+        let written = Written {
+            discovery,
+            jwks,
+            keys,
+            approval: shared.approvals.of(&id),
+        };
+        key_source(&name, &id, written, inputs, warnings, mistakes)
+    } else if let Some(other) = discovery
+        .map(|url| url.place)
+        .or_else(|| jwks.map(|jwks| jwks.place))
+        .or_else(|| first_place(&keys))
+    {
         let message = "an issuer has either `secrets` or public keys, never both";
         mistakes.push(Mistake::new(other, message));
         None
@@ -212,60 +230,55 @@ fn contradictions(
     }
 }
 
+/// What an operator wrote of where an issuer's keys come from, and approved of what comes.
+struct Written {
+    discovery: Option<Located<String>>,
+    jwks: Option<Located<config::Jwks>>,
+    keys: Vec<config::IssuerKey>,
+    approval: Option<Approval>,
+}
+
 fn key_source(
     name: &Located<String>,
     id: &IssuerName,
-    jwks: Option<Located<config::Jwks>>,
-    keys: Vec<config::IssuerKey>,
+    written: Written,
     inputs: Inputs<'_>,
     warnings: &mut Vec<String>,
     mistakes: &mut Mistakes,
 ) -> Option<(KeySource, Arc<Ring>)> {
     let fixed = |keys: KeySet| (KeySource::Files, Arc::new(Ring::with(keys, inputs.now)));
-    match (jwks, keys.is_empty()) {
-        (Some(jwks), true) => {
-            let config::Jwks {
-                url,
-                file,
-                refresh_interval,
-                cooldown,
-                wait,
-                stale_after,
-                danger_allow_http,
-            } = jwks.value;
-            if let Some(url) = url {
-                let url = match JwksUrl::parse(&url.value, danger_allow_http) {
-                    Ok(url) => url,
-                    Err(error) => {
-                        mistakes.push(mistake(&url, "the URL", error));
-                        return None;
-                    }
-                };
-                let ring = inputs.key_ring.ring(id, &url);
-                return Some((
-                    KeySource::Jwks(JwksSchedule {
-                        url,
-                        refresh_interval,
-                        cooldown,
-                        wait,
-                        stale_after,
-                    }),
-                    ring,
-                ));
-            }
-            jwks_file(id, &file?, inputs, warnings, mistakes).map(fixed)
+    let Written {
+        discovery,
+        jwks,
+        keys,
+        approval,
+    } = written;
+    match (discovery, jwks, keys.is_empty()) {
+        (Some(url), jwks, true) => {
+            let jwks = jwks.map(|jwks| jwks.value).unwrap_or_default();
+            let whence = Whence::Discovery(url);
+            fetched::compile(id, whence, jwks, approval, inputs, mistakes)
         }
-        (None, false) => key_files(keys, inputs, mistakes).map(fixed),
-        (Some(jwks), false) => {
+        (None, Some(Located { value: mut jwks, .. }), true) => match jwks.url.take() {
+            Some(url) => fetched::compile(id, Whence::Jwks(url), jwks, approval, inputs, mistakes),
+            None => jwks_file(id, jwks.file.as_ref()?, inputs, warnings, mistakes).map(fixed),
+        },
+        (None, None, false) => key_files(keys, inputs, mistakes).map(fixed),
+        (_, Some(Located { place, .. }), false) => {
             let message = "an issuer has either `jwks` or `keys`: keys of two sources are two issuers' keys";
-            mistakes.push(Mistake::new(jwks.place, message));
+            mistakes.push(Mistake::new(place, message));
             None
         }
-        (None, true) => {
-            mistakes.push(
-                mistake(name, "the issuer", "has no keys")
-                    .help("add `jwks.url`, `jwks.file` or `keys = { \"key-id\" = { file = \"key.pem\" } }`"),
-            );
+        (Some(url), None, false) => {
+            let message =
+                "an issuer has either `discovery` or `keys`: keys of two sources are two issuers' keys";
+            mistakes.push(Mistake::new(url.place, message));
+            None
+        }
+        (None, None, true) => {
+            mistakes.push(mistake(name, "the issuer", "has no keys").help(
+                "add `discovery`, `jwks.url`, `jwks.file` or `keys = { \"key-id\" = { file = \"key.pem\" } }`",
+            ));
             None
         }
     }

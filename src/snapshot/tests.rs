@@ -82,6 +82,15 @@ impl Memory {
                 "q0tXJv8mB3hYw5kZ1sNfRr7cLdP2uGxE9aTiOoVjW4A\n".to_owned(),
             ),
             ("short.txt", "0123456789abcdefghijklmnopqrstu\n".to_owned()),
+            ("authority.pem", authority()),
+            (
+                "own.approvals",
+                format!("{} 2027-01-31T12:00:00Z a\n", "ab".repeat(32)),
+            ),
+            (
+                "others.approvals",
+                format!("{} 2027-01-31T12:00:00Z b\n", "ab".repeat(32)),
+            ),
             ("large.pem", "x".repeat(1024 * 1024 + 1)),
         ];
         let files = files.map(|(path, text)| (PathBuf::from(path), text.into_bytes()));
@@ -108,6 +117,12 @@ impl Files for Memory {
     fn list(&self, _: &Path) -> io::Result<Vec<PathBuf>> {
         Ok(Vec::new())
     }
+}
+
+fn authority() -> String {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::default().self_signed(&key).unwrap();
+    certificate.pem()
 }
 
 /// A row above the rest, and every line it is answered with; `t.toml:` is left out where a line begins.

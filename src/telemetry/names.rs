@@ -230,6 +230,13 @@ pub const JWKS_KEYS: Named<Gauge, 1> = Named::gauge(
     ["issuer"],
 );
 
+/// Alert on this: the last good keys serve until `stale_after`, and somebody must look.
+pub const JWKS_QUARANTINED: Named<Gauge, 1> = Named::gauge(
+    "tollgate_jwks_quarantined",
+    "1 while the issuer shows a key set that looks hijacked and is not used, else 0.",
+    ["issuer"],
+);
+
 /// Tells whether an old key may be withdrawn.
 pub const KEY_LAST_USED: Named<Gauge, 2> = Named::gauge(
     "tollgate_key_last_used_timestamp_seconds",
@@ -343,6 +350,7 @@ pub const ALL: &[Description] = &[
     JWKS_REFRESHES.describe(),
     JWKS_AGE.describe(),
     JWKS_KEYS.describe(),
+    JWKS_QUARANTINED.describe(),
     KEY_LAST_USED.describe(),
     TOKEN_CACHE_HITS.describe(),
     TOKEN_CACHE_MISSES.describe(),

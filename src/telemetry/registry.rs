@@ -52,6 +52,8 @@ pub struct Telemetry {
     pub jwks_age: GaugeFamily<1>,
     /// [`names::JWKS_KEYS`]: `issuer`.
     pub jwks_keys: GaugeFamily<1>,
+    /// [`names::JWKS_QUARANTINED`]: `issuer`.
+    pub jwks_quarantined: GaugeFamily<1>,
     /// [`names::KEY_LAST_USED`]: `issuer`, `kid`.
     pub key_last_used: GaugeFamily<2>,
     /// [`names::TOKEN_CACHE_HITS`].
@@ -124,6 +126,7 @@ impl Telemetry {
             jwks_refreshes: registrar.family(&names::JWKS_REFRESHES)?,
             jwks_age: registrar.family(&names::JWKS_AGE)?,
             jwks_keys: registrar.family(&names::JWKS_KEYS)?,
+            jwks_quarantined: registrar.family(&names::JWKS_QUARANTINED)?,
             key_last_used: registrar.family(&names::KEY_LAST_USED)?,
             token_cache_hits: registrar.single(&names::TOKEN_CACHE_HITS)?,
             token_cache_misses: registrar.single(&names::TOKEN_CACHE_MISSES)?,

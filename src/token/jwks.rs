@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::algorithm::{Algorithm, KeyKind};
 use super::hint::Thumbprint;
 use super::json::{Inner, JsonError, Value};
-use super::key::{Key, KeyError, KeySet, Material};
+use super::key::{Key, KeyError, KeySet, Material, RSA_BITS_MIN};
 
 /// A larger document is refused: real ones have a few KiB.
 pub const JWKS_BYTES_MAX: usize = 1024 * 1024;
@@ -114,6 +114,20 @@ pub fn parse_jwks(text: &[u8]) -> Result<Jwks, JwksError> {
         keys: KeySet::new(keys, None),
         skipped,
     })
+}
+
+// === impl Skipped ===
+
+impl Skipped {
+    /// Whether a careful issuer never publishes such a key: private or symmetric material, or RSA so short that it can
+    /// be factored. Anything else (an encryption key, an unknown type) is ordinary.
+    pub const fn is_suspicious(&self) -> bool {
+        match self.error {
+            KeyError::Private => true,
+            KeyError::RsaBits(bits) => bits < RSA_BITS_MIN,
+            _ => false,
+        }
+    }
 }
 
 // === impl Jwk ===

@@ -19,13 +19,15 @@ use aws_lc_rs::{hmac, rsa};
 
 use super::algorithm::{Algorithm, AlgorithmSet, Check, KeyKind};
 use super::error::TokenError;
+use super::fingerprint::Fingerprint;
 use super::hint::{KeyHint, Thumbprint};
 use super::{key_text, shared_secret};
 use crate::time::UnixTime;
 
-/// RSA moduli outside of this many bits are refused: below is weak (RFC 7518 section 3.3), above is a way to make
-/// each check cost milliseconds.
-const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
+/// RSA moduli of fewer bits are weak (RFC 7518 section 3.3).
+pub(super) const RSA_BITS_MIN: usize = 2048;
+/// RSA moduli outside of this many bits are refused: above is a way to make each check cost milliseconds.
+const RSA_BITS: std::ops::RangeInclusive<usize> = RSA_BITS_MIN..=8192;
 
 /// One key, ready to verify.
 pub struct Key {
@@ -35,6 +37,8 @@ pub struct Key {
     thumbprints: Vec<Thumbprint>,
     /// SHA-256 of everything that makes the key: two keys with one fingerprint are one key.
     fingerprint: [u8; 32],
+    /// SHA-256 of the bytes alone, whose length and form tell the kind: the key under whatever id and algorithms.
+    material: Fingerprint,
     last_used_seconds: AtomicI64,
 }
 
@@ -183,6 +187,7 @@ impl Key {
     fn assemble(kid: Option<&str>, verifiers: Vec<(Algorithm, Verifier)>, bytes: &[u8]) -> Self {
         Self {
             fingerprint: fingerprint(kid, &verifiers, bytes),
+            material: Fingerprint::of(&[bytes]),
             kid: kid.map(Into::into),
             verifiers,
             thumbprints: Vec::new(),
@@ -222,7 +227,12 @@ impl Key {
         self.fingerprint == other.fingerprint
     }
 
-    /// What it can verify.
+    /// What the key is made of, whatever its id and algorithms.
+    pub const fn material(&self) -> Fingerprint {
+        self.material
+    }
+
+    /// The algorithms that it serves, at least one.
     pub fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
         self.verifiers.iter().map(|(algorithm, _)| *algorithm)
     }
@@ -304,6 +314,13 @@ impl KeySet {
     /// All keys.
     pub fn keys(&self) -> &[Arc<Key>] {
         &self.keys
+    }
+
+    /// What names exactly these keys, with their ids and algorithms, in whatever order.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut keys: Vec<&[u8]> = self.keys.iter().map(|key| key.fingerprint.as_slice()).collect();
+        keys.sort_unstable();
+        Fingerprint::of(&keys)
     }
 
     /// The one key that may have signed: the one that the token names, else the default key, else the only key that

@@ -8,15 +8,20 @@ mod forgery;
 mod hostile;
 mod life;
 mod outage;
+mod quarantine;
 mod rotations;
 mod server;
+mod sources;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
+use tollgate::token::Algorithm;
+
 use self::server::{KeyServer, Page};
-use crate::harness::{Connection, Gateway, Upstream, get};
+use crate::harness::{Connection, Gateway, Issuer, Upstream, get};
 
 /// An issuer of ES256 tokens whose keys are fetched; `timing` holds further `jwks.` keys.
 fn issuer(name: &str, server: SocketAddr, timing: &str) -> String {
@@ -24,6 +29,18 @@ fn issuer(name: &str, server: SocketAddr, timing: &str) -> String {
         "[[issuer]]\nname = \"{name}\"\nalgorithms = [\"ES256\"]\naudiences = [\"https://api.example.com\"]\n\
          jwks.url = \"http://{server}/jwks\"\n{timing}\n"
     )
+}
+
+/// So many issuers, each with a key `k1`, and the servers of their keys: what is counted for one is due to it alone.
+fn fleet(count: usize) -> (Vec<Issuer>, Vec<KeyServer>) {
+    let issuers =
+        (0..count).map(|i| Issuer::new(&format!("https://issuer-{i}.example/"), "k1", Algorithm::Es256));
+    let issuers: Vec<_> = issuers.collect();
+    let servers = issuers
+        .iter()
+        .map(|issuer| KeyServer::start(Page::keys(&issuer.jwks())));
+    let servers = servers.collect();
+    (issuers, servers)
 }
 
 /// A gateway for the API `orders`, whose one plan takes tokens of these issuers: `(name, table)`.

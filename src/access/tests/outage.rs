@@ -12,7 +12,7 @@ use serde_json::json;
 use super::super::{DataPlane, RequestView, Verdict, evaluate};
 use super::{ACME, Memory, NOW, SECONDS};
 use crate::config::parse;
-use crate::issuer::KeyRing;
+use crate::issuer::{KeyRing, Terms};
 use crate::snapshot::{Inputs, Snapshot, compile};
 use crate::subscription::Index;
 use crate::time::UnixTime;
@@ -56,8 +56,9 @@ impl Gateway {
     /// The issuer answers at this moment.
     fn refresh(&self, now: UnixTime) {
         let jwks = json!({ "keys": [ACME.public_jwk("k1")] }).to_string();
-        let keys = parse_jwks(jwks.as_bytes()).unwrap().keys;
-        self.snapshot.issuers.first().unwrap().ring.replace(keys, now);
+        let jwks = parse_jwks(jwks.as_bytes()).unwrap();
+        let ring = &self.snapshot.issuers.first().unwrap().ring;
+        ring.offer(jwks, &Terms::default(), now).unwrap();
     }
 
     fn status(&self, token: &str, now: UnixTime) -> u16 {

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::super::{DataPlane, RequestView, Verdict, evaluate};
 use super::{Memory, NOW, SECONDS};
 use crate::config::parse;
-use crate::issuer::{KeyRing, KeySource};
+use crate::issuer::{Approval, KeyRing, KeySource, Terms};
 use crate::mint::SigningKey;
 use crate::snapshot::{Inputs, Snapshot, compile};
 use crate::subscription::Index;
@@ -142,7 +142,15 @@ impl Life {
                 assert!(matches!(issuer.source, KeySource::Jwks(_)));
             }
             let issuer = self.snapshot.issuers.first().unwrap();
-            issuer.ring.replace(jwks.keys, self.now);
+            // As if an operator had looked at each of them.
+            let terms = Terms {
+                allow_full_replacement: true,
+                approval: Some(Approval {
+                    fingerprint: jwks.keys.fingerprint(),
+                    at: self.now,
+                }),
+            };
+            let _ = issuer.ring.offer(jwks, &terms, self.now);
         }
     }
 

@@ -9,7 +9,7 @@ use crate::config::place::Located;
 use crate::config::schema::{
     AudienceSource, Audiences, Issuer, IssuerKey, IssuerSecret, Jwks, SecretEncoding, TokenProfile,
 };
-use crate::config::table::{Key, Shape};
+use crate::config::table::{Key, Shape, TableReader};
 use crate::config::value::Value;
 
 pub(super) static ISSUER: Shape = Shape {
@@ -21,6 +21,7 @@ pub(super) static ISSUER: Shape = Shape {
         Key::Value("audiences"),
         Key::Value("audience_optional"),
         Key::Value("audience_from"),
+        Key::Value("discovery"),
         Key::Table("jwks", &JWKS),
         Key::Table("keys", &ISSUER_KEY),
         Key::Table("secrets", &ISSUER_SECRET),
@@ -33,7 +34,6 @@ pub(super) static ISSUER: Shape = Shape {
         Key::Value("token_profile"),
         Key::Value("use_default_claim_mapping"),
         Key::Table("claim_mapping", &claim_mapping::OF_ISSUER),
-        Key::Later("discovery"),
         Key::Later("introspection"),
     ],
 };
@@ -49,9 +49,10 @@ static JWKS: Shape = Shape {
         Key::Value("wait"),
         Key::Value("stale_after"),
         Key::Value("danger_allow_http"),
-        Key::Later("follow_redirects"),
-        Key::Later("ca_file"),
-        Key::Later("proxy"),
+        Key::Value("follow_redirects"),
+        Key::Value("ca_file"),
+        Key::Value("proxy"),
+        Key::Value("allow_full_replacement"),
     ],
 };
 
@@ -67,11 +68,10 @@ static ISSUER_SECRET: Shape = Shape {
     keys: &[Key::Value("file"), Key::Value("encoding")],
 };
 
-const REFRESH_INTERVAL: Duration = Duration::from_secs(5 * 60);
-const COOLDOWN: Duration = Duration::from_secs(10);
-const WAIT: Duration = Duration::from_secs(2);
+/// How keys are fetched: beside a `file` they would say something that is not done.
+const FETCHED_ONLY: [&str; 4] = ["follow_redirects", "ca_file", "proxy", "allow_full_replacement"];
+
 const WAIT_MAX: Duration = Duration::from_secs(10);
-const STALE_AFTER: Duration = DAY;
 const STALE_AFTER_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const LEEWAY: Duration = Duration::from_secs(30);
 const LEEWAY_MAX: Duration = Duration::from_secs(5 * MINUTE.as_secs());
@@ -82,11 +82,14 @@ pub(super) fn issuer(value: Value<'_>) -> Option<Issuer> {
     let algorithms = table.required("algorithms", |value| {
         Some(value.located(value.texts_not_empty()?))
     });
+    let discovery = table.optional("discovery", Value::text);
+    let discovered = table.has("discovery");
     Some(Issuer {
         audiences: table.optional("audiences", audiences),
         audience_optional: table.optional("audience_optional", |value| Some(value.located(value.boolean()?))),
         audience_from: table.optional("audience_from", audience_from).unwrap_or_default(),
-        jwks: table.optional("jwks", |value| Some(value.located(jwks(value)?))),
+        jwks: table.optional("jwks", |value| Some(value.located(jwks(value, discovered)?))),
+        discovery,
         keys: table.optional("keys", keys).unwrap_or_default(),
         secrets: table.optional("secrets", secrets).unwrap_or_default(),
         leeway: table
@@ -145,36 +148,52 @@ pub(super) fn audience_from(value: Value<'_>) -> Option<Vec<Located<AudienceSour
     Some(sources)
 }
 
-fn jwks(value: Value<'_>) -> Option<Jwks> {
+/// `discovered`: beside `discovery`, so that it says how keys are fetched and not whence.
+fn jwks(value: Value<'_>, discovered: bool) -> Option<Jwks> {
     let table = value.table(&JWKS)?;
+    let usual = Jwks::default();
     let refresh_interval = table
         .optional("refresh_interval", |value| value.duration(SECOND..=DAY))
-        .unwrap_or(REFRESH_INTERVAL);
+        .unwrap_or(usual.refresh_interval);
     let jwks = Jwks {
         url: table.optional("url", Value::text),
         file: table.optional("file", Value::file),
         refresh_interval,
         cooldown: table
             .optional("cooldown", |value| value.duration(SECOND..=HOUR))
-            .unwrap_or(COOLDOWN),
+            .unwrap_or(usual.cooldown),
         wait: table
             .optional("wait", |value| value.duration(Duration::ZERO..=WAIT_MAX))
-            .unwrap_or(WAIT),
+            .unwrap_or(usual.wait),
         stale_after: table
             .optional("stale_after", |value| stale_after(value, refresh_interval))
-            .unwrap_or(STALE_AFTER),
-        danger_allow_http: table
-            .optional("danger_allow_http", Value::boolean)
-            .unwrap_or_default(),
+            .unwrap_or(usual.stale_after),
+        danger_allow_http: boolean(&table, "danger_allow_http"),
+        follow_redirects: boolean(&table, "follow_redirects"),
+        ca_file: table.optional("ca_file", Value::file),
+        proxy: table.optional("proxy", Value::text),
+        allow_full_replacement: boolean(&table, "allow_full_replacement"),
     };
     match (table.has("url"), table.has("file")) {
         (true, true) => value.wrong_but("`jwks` has both `url` and `file`", "keep one"),
-        (false, false) => {
+        (false, false) if !discovered => {
             table.missing("`url` or `file`");
             None
         }
+        (true, false) | (false, true) if discovered => value.wrong_but(
+            "an issuer has one source of keys, and `discovery` is one",
+            "remove `discovery`, or `url` or `file` from `jwks`",
+        ),
+        (false, true) => match FETCHED_ONLY.iter().find(|key| table.has(key)) {
+            Some(key) => value.wrong(format!("`{key}` is for keys that are fetched, not for a `file`")),
+            None => Some(jwks),
+        },
         _ => Some(jwks),
     }
+}
+
+fn boolean(table: &TableReader<'_>, key: &'static str) -> bool {
+    table.optional(key, Value::boolean).unwrap_or_default()
 }
 
 /// Good keys must not be dropped before their next refresh.

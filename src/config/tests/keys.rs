@@ -64,18 +64,13 @@ fn keys_that_do_not_exist() {
 
 #[test]
 fn keys_of_other_versions() {
-    let tables: [(&str, &str, &[&str]); 9] = [
+    let tables: [(&str, &str, &[&str]); 8] = [
         ("", "", &["admin", "state", "counters", "follow", "token_service"]),
         ("[[listener]]\naddress = \"127.0.0.1:1\"\n", "", &["tls", "http2"]),
         (
             "[[issuer]]\nname = \"a\"\nalgorithms = [\"a\"]\n",
             "",
-            &["discovery", "introspection"],
-        ),
-        (
-            "[[issuer]]\nname = \"a\"\nalgorithms = [\"a\"]\njwks.url = \"u\"\n",
-            "jwks.",
-            &["follow_redirects", "ca_file", "proxy"],
+            &["introspection"],
         ),
         (
             "[[upstream]]\nname = \"a\"\npeers = [\"127.0.0.1:1\"]\n",

@@ -5,7 +5,8 @@
 
 use std::{error::Error, io, time::Duration};
 
-use super::{JWKS_BYTES_MAX, JwksUrl};
+use super::{JWKS_BYTES_MAX, JwksUrl, REDIRECTS_MAX};
+use crate::issuer::{DiscoveryError, JwksUrlError};
 
 /// Characters of an underlying error in a message: enough for the longest that a library writes about itself.
 const DETAIL_CHARS_MAX: usize = 300;
@@ -33,6 +34,12 @@ pub enum FetchError {
     Status { url: String, status: u16 },
     #[error("{url}: answered with a redirect ({status}), which is not followed: name the final URL")]
     Redirect { url: String, status: u16 },
+    #[error("{url}: answered with a redirect that is not followed: {why}")]
+    RedirectRefused { url: String, why: RedirectRefusal },
+    #[error("{url}: {why}")]
+    Discovery { url: String, why: DiscoveryError },
+    #[error("{url}: no connection through the proxy: {detail}")]
+    Proxy { url: String, detail: String },
     #[error("{url}: the answer is compressed (Content-Encoding), which was not asked for")]
     Encoding { url: String },
     #[error("{url}: the answer is larger than {JWKS_BYTES_MAX} bytes")]
@@ -41,10 +48,27 @@ pub enum FetchError {
     Body { url: String, detail: String },
 }
 
+/// Why a redirect is not followed although redirects are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RedirectRefusal {
+    /// One after the other.
+    #[error("there are more than {REDIRECTS_MAX} in a row")]
+    TooMany,
+    /// No `Location`, or several, or none that can be read.
+    #[error("it does not say where to, or not clearly")]
+    Nowhere,
+    /// Keys may not come from there.
+    #[error("its target {0}")]
+    Target(JwksUrlError),
+    /// From `https` to `http`.
+    #[error("it leads from https to http")]
+    Downgrade,
+}
+
 // === impl FetchError ===
 
 impl FetchError {
-    /// One word out of eleven, for a metric label.
+    /// One word out of fifteen, for a metric label.
     #[must_use]
     pub fn cause(&self) -> &'static str {
         match self {
@@ -55,7 +79,9 @@ impl FetchError {
             Self::Timeout { .. } => "timeout",
             Self::Protocol { .. } => "protocol",
             Self::Status { .. } => "status",
-            Self::Redirect { .. } => "redirect",
+            Self::Redirect { .. } | Self::RedirectRefused { .. } => "redirect",
+            Self::Discovery { why, .. } => why.cause(),
+            Self::Proxy { .. } => "proxy",
             Self::Encoding { .. } => "encoding",
             Self::TooLarge { .. } => "too_large",
             Self::Body { .. } => "body",
@@ -63,15 +89,18 @@ impl FetchError {
     }
 
     /// No head of an answer came.
-    pub(super) fn unanswered(url: &JwksUrl, error: reqwest::Error) -> Self {
+    pub(super) fn unanswered(url: &JwksUrl, by_proxy: bool, error: reqwest::Error) -> Self {
         let error = error.without_url();
         let url = url.to_string();
         let detail = chain(&error);
         // From the inside out: a name that is not found and a failed handshake are failed connections too.
-        if error.is_dns() {
-            Self::Dns { url, detail }
-        } else if causes(&error).any(|cause| cause.is::<rustls::Error>()) {
+        if causes(&error).any(|cause| cause.is::<rustls::Error>()) {
             Self::Tls { url, detail }
+        } else if by_proxy && (error.is_dns() || error.is_connect()) {
+            // The proxy looks up names and connects; what fails on our side is the way to it, or its refusal.
+            Self::Proxy { url, detail }
+        } else if error.is_dns() {
+            Self::Dns { url, detail }
         } else if error.is_connect() {
             Self::Connect { url, detail }
         } else {

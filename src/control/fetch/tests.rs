@@ -90,7 +90,14 @@ async fn serve(
 fn fetcher(timeout: Duration) -> Fetcher {
     // Another test of this process may have been first.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    Fetcher::with_timeout(timeout).unwrap()
+    Fetcher::with_timeout(&Via::default(), timeout).unwrap()
+}
+
+/// A key set from its own address, whoever's it is.
+async fn got(fetcher: &Fetcher, url: &JwksUrl) -> Result<Fetched, FetchError> {
+    fetcher
+        .get(&IssuerName::new("acme"), &KeyAddress::Jwks(url.clone()))
+        .await
 }
 
 fn answer(status: &str, fields: &str, body: &[u8]) -> Vec<u8> {
@@ -300,7 +307,7 @@ async fn each_misbehaviour_has_a_cause() {
     let fetcher = fetcher(Duration::from_secs(60));
     for (name, answer, then, expected) in rows {
         let mut issuer = Issuer::answering(answer, then).await;
-        let result = fetcher.get(&issuer.url("http")).await;
+        let result = got(&fetcher, &issuer.url("http")).await;
         assert_eq!(outcome(&result), expected, "{name}: {:?}", result.as_ref().err());
         if let Err(error) = result {
             check_message(&error, issuer.address);
@@ -326,7 +333,7 @@ async fn the_time_is_for_everything_together() {
     for (name, answer, then) in rows {
         let issuer = Issuer::answering(answer, then).await;
         let started = Instant::now();
-        let result = fetcher.get(&issuer.url("http")).await;
+        let result = got(&fetcher, &issuer.url("http")).await;
         assert_eq!(outcome(&result), "timeout", "{name}");
         assert!(started.elapsed() < FETCH_TIMEOUT, "{name}");
         if let Err(error) = result {
@@ -353,7 +360,7 @@ async fn no_connection_has_a_cause_too() {
         (plain.url("https"), "tls"),
         (silent.url("https"), "connect"),
     ] {
-        let result = fetcher.get(&url).await;
+        let result = got(&fetcher, &url).await;
         assert_eq!(outcome(&result), expected, "{:?}", result.err());
     }
 }
@@ -365,8 +372,7 @@ async fn it_says_who_asks_and_for_what() {
         Then::Close,
     )
     .await;
-    let fetched = fetcher(FETCH_TIMEOUT)
-        .get(&issuer.url("http"))
+    let fetched = got(&fetcher(FETCH_TIMEOUT), &issuer.url("http"))
         .await
         .ok()
         .unwrap();

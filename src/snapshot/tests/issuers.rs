@@ -1,7 +1,7 @@
 //! Issuers: names, algorithms, where keys come from, and claim mappings.
 //! An issuer whose keys cannot be used is a mistake of its own; plans that name it are not blamed as well.
 
-use super::check;
+use super::{check, snapshot};
 
 /// An issuer with its name and algorithms in lines 2 and 3; the text begins in line 4.
 #[track_caller]
@@ -113,8 +113,10 @@ fn secrets_are_strong_and_stand_alone() {
 fn keys_have_one_source() {
     check_issuer(
         "",
-        &["2:8: the issuer `a` has no keys (add `jwks.url`, `jwks.file` or \
-           `keys = { \"key-id\" = { file = \"key.pem\" } }`): name = \"a\""],
+        &[
+            "2:8: the issuer `a` has no keys (add `discovery`, `jwks.url`, `jwks.file` or \
+           `keys = { \"key-id\" = { file = \"key.pem\" } }`): name = \"a\"",
+        ],
     );
     check_issuer(
         "jwks = { file = \"jwks.json\" }\nkeys = { k = { file = \"public.pem\" } }\n",
@@ -151,6 +153,103 @@ fn a_key_set_is_fetched_over_tls() {
         "jwks.url = \"http://login.example/jwks\"\njwks.danger_allow_http = true",
         &[],
     );
+}
+
+#[test]
+fn the_way_to_fetched_keys_is_judged_with_them() {
+    let discovery = "discovery = \"https://login.example/d\"";
+    check_issuer(discovery, &[]);
+    check_issuer(
+        "discovery = \"http://login.example/d\"",
+        &[
+            "4:13: the URL `http://login.example/d` must be https, or http to this machine only: whoever is on the way \
+           could replace the keys: discovery = \"http://login.example/d\"",
+        ],
+    );
+    check_issuer(
+        &format!("{discovery}\nkeys = {{ k = {{ file = \"public.pem\" }} }}"),
+        &[&format!(
+            "4:13: an issuer has either `discovery` or `keys`: keys of two sources are two issuers' keys: {discovery}"
+        )],
+    );
+    check(
+        &format!(
+            "[[issuer]]\nname = \"a\"\nalgorithms = [\"HS256\"]\n{discovery}\nsecrets = {{ k = {{ file = \"secret.txt\" }} }}\n"
+        ),
+        &[&format!(
+            "4:13: an issuer has either `secrets` or public keys, never both: {discovery}"
+        )],
+    );
+    check_issuer(&format!("{discovery}\njwks.ca_file = \"authority.pem\""), &[]);
+    for (file, says) in [
+        ("missing.pem", "no such file"),
+        (
+            "public.pem",
+            "it holds a PUBLIC KEY; only certificates belong there",
+        ),
+        (
+            "private.pem",
+            "it holds a PRIVATE KEY; only certificates belong there",
+        ),
+        ("jwks.json", "it holds no certificate"),
+        (
+            "certificate.pem",
+            "its certificate 1 cannot be read: invalid peer certificate: BadEncoding",
+        ),
+    ] {
+        let line = format!("jwks.ca_file = \"{file}\"");
+        check_issuer(
+            &format!("{discovery}\n{line}"),
+            &[&format!(
+                "5:16: the file of authorities {file} cannot be used: {says}: {line}"
+            )],
+        );
+    }
+    let proxy = "jwks.proxy = \"http://proxy:3128\"";
+    check_issuer(&format!("{discovery}\n{proxy}"), &[]);
+    check_issuer(
+        &format!("{discovery}\njwks.proxy = \"proxy:3128\""),
+        &[
+            "5:14: the proxy `proxy:3128` is not a proxy of the form http://host:port: jwks.proxy = \"proxy:3128\"",
+        ],
+    );
+    check_issuer(
+        &format!("{proxy}\njwks.url = \"http://127.0.0.1/jwks\""),
+        &[
+            "5:12: the URL `http://127.0.0.1/jwks` must be https: by way of a proxy, http does not stay on this \
+           machine: jwks.url = \"http://127.0.0.1/jwks\"",
+        ],
+    );
+}
+
+#[test]
+fn approvals_are_for_the_issuer_and_nobody_else() {
+    let text = "[keys]\napprovals = \"APPROVALS\"\n[[issuer]]\nname = \"a\"\nalgorithms = [\"ES256\"]\n\
+                jwks.url = \"https://login.example/jwks\"\n";
+    let approval = |file: &str| {
+        let snapshot = snapshot(&text.replace("APPROVALS", file));
+        assert_eq!(snapshot.approvals, std::path::PathBuf::from(file));
+        match &snapshot.issuers[0].source {
+            crate::issuer::KeySource::Jwks(schedule) => schedule.terms.approval,
+            crate::issuer::KeySource::Files => None,
+        }
+    };
+    assert_eq!(approval("none"), None);
+    assert_eq!(approval("others.approvals"), None);
+    assert_eq!(
+        approval("own.approvals").unwrap().fingerprint.to_string(),
+        "ab".repeat(32)
+    );
+    check(
+        &text.replace("APPROVALS", "garbage.pem"),
+        &[
+            "2:13: the file of approvals garbage.pem cannot be used: line 1: a line is a fingerprint, a time and an \
+           issuer's name, with a blank between them: approvals = \"garbage.pem\"",
+        ],
+    );
+    // Beside the main file, `t.toml`, if nobody says otherwise.
+    let approvals = snapshot("").approvals;
+    assert_eq!(approvals, std::path::PathBuf::from("t.approvals"));
 }
 
 #[test]

@@ -155,6 +155,7 @@ fn touched() -> Result<Telemetry, TelemetryError> {
         jwks_refreshes,
         jwks_age,
         jwks_keys,
+        jwks_quarantined,
         key_last_used,
         token_cache_hits,
         token_cache_misses,
@@ -188,6 +189,7 @@ fn touched() -> Result<Telemetry, TelemetryError> {
     jwks_refreshes.child(&["acme", "ok"]).inc();
     jwks_age.child(&["acme"]).set(300);
     jwks_keys.child(&["acme"]).set(3);
+    jwks_quarantined.child(&["acme"]).set(1);
     key_last_used.child(&["acme", "2024-a"]).set(1_700_000_000);
     config_reloads.child(&["applied"]).inc();
     for gauge in [

@@ -5,7 +5,7 @@
 use serde_json::json;
 use tollgate::token::Algorithm::Es256;
 
-use super::{KeyServer, Page, config, issuer, refreshes, while_served};
+use super::{KeyServer, Page, config, fleet, issuer, refreshes, while_served};
 use crate::harness::{Gateway, Issuer, Upstream, respond, wait_until};
 
 const ACME: &str = "https://acme.example/";
@@ -41,13 +41,13 @@ fn pages(acme: &Issuer, elsewhere: &str) -> Vec<(&'static str, Page, &'static st
             Page::Bytes(b"HTTP/1.1 204 None\r\n\r\n".to_vec()),
             "status",
         ),
-        ("no keys", answer(200, &[], r#"{"keys":[]}"#), "no_usable_key"),
+        ("no keys", answer(200, &[], r#"{"keys":[]}"#), "quarantined"),
         ("no set", answer(200, &[], "{}"), "json"),
         ("a list", answer(200, &[], "[]"), "json"),
         (
             "private keys",
             answer(200, &[], &private.to_string()),
-            "no_usable_key",
+            "quarantined",
         ),
         (
             "101 keys",
@@ -89,13 +89,7 @@ fn whatever_a_key_server_answers_the_last_good_keys_serve_and_the_cause_is_count
     let timing = "jwks.refresh_interval = \"1s\"\njwks.cooldown = \"1s\"";
     let pages = pages(&acme, &format!("http://{}/jwks", elsewhere.address()));
     // Each page has an issuer of its own, so that what is counted is due to it.
-    let issuers: Vec<_> = (0..pages.len())
-        .map(|i| Issuer::new(&format!("https://issuer-{i}.example/"), "k1", Es256))
-        .collect();
-    let servers: Vec<_> = issuers
-        .iter()
-        .map(|issuer| KeyServer::start(Page::keys(&issuer.jwks())))
-        .collect();
+    let (issuers, servers) = fleet(pages.len());
     let tables: Vec<_> = std::iter::zip(&issuers, &servers)
         .map(|(own, server)| (own.name.as_str(), issuer(&own.name, server.address(), timing)))
         .collect();
@@ -110,7 +104,15 @@ fn whatever_a_key_server_answers_the_last_good_keys_serve_and_the_cause_is_count
             wait_until(&format!("`{page}` to be counted as {cause}"), || {
                 (refreshes(&gateway, &issuer.name, cause) >= 1.0).then_some(())
             });
-            let others = ["json", "status", "no_usable_key", "protocol", "body", "timeout"];
+            let others = [
+                "json",
+                "status",
+                "no_usable_key",
+                "quarantined",
+                "protocol",
+                "body",
+                "timeout",
+            ];
             for other in others.iter().filter(|other| *other != cause) {
                 assert_eq!(refreshes(&gateway, &issuer.name, other), 0.0, "{page}: {other}");
             }
