@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use socket2::{Domain, Socket, Type};
+
 use crate::harness::{DEADLINE, respond, wait_until};
 
 /// Between two bytes of a drip: no single read is slow.
@@ -30,6 +32,8 @@ pub(super) enum Page {
 /// A key server.
 pub(super) struct KeyServer {
     address: SocketAddr,
+    /// Its port, while it is down.
+    reserved: Option<Socket>,
     shared: Arc<Shared>,
     accepting: Option<JoinHandle<()>>,
 }
@@ -38,6 +42,14 @@ struct Shared {
     page: Mutex<Page>,
     asked: Mutex<Vec<Instant>>,
     down: AtomicBool,
+}
+
+/// A socket that has the address and refuses every connection: while a server is down, nobody else gets its port.
+fn reserve(address: SocketAddr) -> Socket {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_reuse_address(true).unwrap();
+    socket.bind(&address.into()).expect("the port is still free");
+    socket
 }
 
 // === impl Page ===
@@ -61,8 +73,11 @@ impl KeyServer {
 
     /// A server that will have an address, and does not listen there yet.
     pub(super) fn down(page: Page) -> Self {
+        let reserved = reserve(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let address = reserved.local_addr().unwrap().as_socket().unwrap();
         Self {
-            address: crate::harness::closed_port(),
+            address,
+            reserved: Some(reserved),
             shared: Arc::new(Shared {
                 page: Mutex::new(page),
                 asked: Mutex::default(),
@@ -79,7 +94,9 @@ impl KeyServer {
 
     /// Begins to listen.
     pub(super) fn up(&mut self) {
-        let listener = TcpListener::bind(self.address).expect("the port is still free");
+        let reserved = self.reserved.take().expect("it is down");
+        reserved.listen(128).unwrap();
+        let listener = TcpListener::from(reserved);
         self.shared.down.store(false, Ordering::SeqCst);
         let shared = Arc::clone(&self.shared);
         self.accepting = Some(thread::spawn(move || {
@@ -101,6 +118,7 @@ impl KeyServer {
             // Wakes it; it then closes its listener.
             let _ = TcpStream::connect(self.address);
             accepting.join().unwrap();
+            self.reserved = Some(reserve(self.address));
         }
     }
 
