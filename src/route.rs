@@ -6,11 +6,14 @@
 //!
 //! Everything here is plain data and plain functions: it knows neither what an API nor what a route is.
 
+mod filter;
 mod host;
 mod path;
 mod pattern;
 mod table;
+mod tree;
 
+pub use filter::{PathFilter, PathMatch};
 pub use host::{HOST_BYTES_MAX, HostError, HostPattern, HostPatternError, authority_host};
 pub use path::{PATH_SEGMENTS_MAX, PathError, PathPolicy, normalise};
 pub use pattern::{

@@ -195,6 +195,17 @@ impl RoutePattern {
         })
     }
 
+    /// The same pattern without a slash at its end; `/` stays.
+    #[must_use]
+    pub fn without_trailing_slash(self) -> Self {
+        match &*self.segments {
+            [others @ .., Segment::Literal(last)] if last.is_empty() && !others.is_empty() => Self {
+                segments: others.into(),
+            },
+            _ => self,
+        }
+    }
+
     pub(super) fn segments(&self) -> &[Segment] {
         &self.segments
     }

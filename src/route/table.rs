@@ -10,14 +10,14 @@
 //! context path nor for another host. What one API leaves out never ends up in another.
 //!
 //! A lookup hashes each segment of the path at most once per kind of host and once more for the route, and allocates
-//! nothing. Backtracking visits a node of the API's own tree at most once. The tree is ours because `matchit`, which is
-//! built alike, takes no parameter beside a wildcard and allocates where it may have to backtrack.
+//! nothing. Backtracking visits a node of the API's own tree (see `tree`) at most once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::host::{HOST_BYTES_MAX, HostPattern, without_root_dot};
-use super::pattern::{ContextPath, MethodSet, RoutePattern, Segment, split_segment};
+use super::pattern::{ContextPath, MethodSet, RoutePattern, split_segment};
+use super::tree::Tree;
 
 #[cfg(test)]
 mod tests;
@@ -96,17 +96,7 @@ struct Api<A, R> {
 enum Routes<R> {
     /// Every path and method.
     Open(R),
-    Listed(Node<R>),
-}
-
-/// A node of the tree of one API's patterns. Its depth is that of the longest pattern, so recursion over it is bounded.
-#[derive(Debug)]
-struct Node<R> {
-    /// What ends here.
-    end: Option<Endpoint<R>>,
-    literals: HashMap<Box<str>, Self>,
-    parameter: Option<Box<Self>>,
-    wildcard: Option<Endpoint<R>>,
+    Listed(Tree<Endpoint<R>>),
 }
 
 /// All routes with one pattern.
@@ -155,7 +145,7 @@ impl<A, R> TableBuilder<A, R> {
         check_routes(&routes)?;
         let routes = match open {
             Some(open) if routes.is_empty() => Routes::Open(open),
-            _ => Routes::Listed(Node::of(routes)),
+            _ => Routes::Listed(tree_of(routes)),
         };
         let api = Arc::new(Api { api, routes });
         for host in hosts {
@@ -197,6 +187,16 @@ impl<A, R> Default for TableBuilder<A, R> {
     }
 }
 
+fn tree_of<R>(routes: Vec<(RoutePattern, MethodSet, R)>) -> Tree<Endpoint<R>> {
+    let mut tree = Tree::new();
+    for (pattern, methods, route) in routes {
+        tree.slot(&pattern)
+            .get_or_insert_with(Endpoint::new)
+            .add(methods, route);
+    }
+    tree
+}
+
 /// No two routes for one pattern and method.
 fn check_routes<R>(routes: &[(RoutePattern, MethodSet, R)]) -> Result<(), TableError> {
     let mut seen: HashMap<&RoutePattern, Vec<(usize, &MethodSet)>> = HashMap::with_capacity(routes.len());
@@ -231,8 +231,8 @@ impl<A, R> Table<A, R> {
         let (api, rest) = self.owner(host, path).ok_or(NotFound::Route)?;
         let route = match &api.routes {
             Routes::Open(open) => open,
-            Routes::Listed(node) => {
-                let endpoint = node.find(rest).ok_or(NotFound::Route)?;
+            Routes::Listed(tree) => {
+                let endpoint = tree.find(rest).ok_or(NotFound::Route)?;
                 endpoint.find(method).ok_or(NotFound::Method {
                     api: &api.api,
                     allow: &endpoint.allow,
@@ -338,65 +338,6 @@ impl<A, R> Contexts<A, R> {
             }
         }
         longest
-    }
-}
-
-// === impl Node ===
-
-impl<R> Node<R> {
-    fn new() -> Self {
-        Self {
-            end: None,
-            literals: HashMap::new(),
-            parameter: None,
-            wildcard: None,
-        }
-    }
-
-    fn of(routes: Vec<(RoutePattern, MethodSet, R)>) -> Self {
-        let mut root = Self::new();
-        for (pattern, methods, route) in routes {
-            root.slot(pattern.segments())
-                .get_or_insert_with(Endpoint::new)
-                .add(methods, route);
-        }
-        root
-    }
-
-    /// Where the routes of a pattern belong.
-    fn slot(&mut self, pattern: &[Segment]) -> &mut Option<Endpoint<R>> {
-        let [first, others @ ..] = pattern else {
-            return &mut self.end;
-        };
-        match first {
-            Segment::Literal(text) => self
-                .literals
-                .entry(text.clone())
-                .or_insert_with(Self::new)
-                .slot(others),
-            Segment::Parameter => self
-                .parameter
-                .get_or_insert_with(|| Box::new(Self::new()))
-                .slot(others),
-            // The last segment of its pattern.
-            Segment::Wildcard => &mut self.wildcard,
-        }
-    }
-
-    fn find(&self, path: &str) -> Option<&Endpoint<R>> {
-        let Some((segment, tail)) = split_segment(path) else {
-            return self.end.as_ref();
-        };
-        let literal = self.literals.get(segment).and_then(|node| node.find(tail));
-        let parameter = || match &self.parameter {
-            Some(node) if !segment.is_empty() => node.find(tail),
-            _ => None,
-        };
-        let wildcard = || match &self.wildcard {
-            Some(endpoint) if path.len() > 1 => Some(endpoint),
-            _ => None,
-        };
-        literal.or_else(parameter).or_else(wildcard)
     }
 }
 
