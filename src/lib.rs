@@ -16,6 +16,7 @@ pub mod id;
 pub mod identity;
 pub mod issuer;
 pub mod mint;
+pub mod predicate;
 pub mod proxy;
 pub mod route;
 pub mod secret;
