@@ -10,6 +10,7 @@ mod answer;
 mod denial;
 mod observer;
 mod reasons;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -25,13 +26,14 @@ pub use verdict::Verdict;
 pub use view::RequestView;
 
 use crate::api::{Accepted, Api, Plan, RenderedHeaders, Route};
-use crate::authorization::authorize;
+use crate::authorization::{authorize, authorize_claims};
 use crate::credential::{Bearer, Credential, CredentialError, Source, SourceKind};
 use crate::issuer::Keys;
 use crate::snapshot::Snapshot;
 use crate::subscription::{Application, Index, Subscription, SubscriptionError};
 use crate::time::UnixTime;
 use crate::token::{Audience, Cache, Key, Scratch, TokenDigest, TokenError, UnverifiedToken};
+use shown::Shown;
 
 /// A longer token is verified every time: what is kept of a token grows with it, and real ones have 1 to 2 KiB.
 const REMEMBERED_BYTES_MAX: usize = 4096;
@@ -107,12 +109,12 @@ pub fn evaluate(
     observer.found(Fact::Credential(&credential));
     observer.stage(Stage::Credential);
     let (plan, caller) = match credential {
-        Credential::None => (keyless(&found)?, None),
+        Credential::None => (keyless(&found, request, observer)?, None),
         Credential::Bearer(bearer) => {
             let authentic = authenticate(plane, &found, &bearer, now, observer)?;
             observer.found(Fact::Caller(&authentic.verdict));
             observer.stage(Stage::Identity);
-            let agreement = agree(plane, &found, &bearer, &authentic, now, observer)?;
+            let agreement = agree(plane, &found, &bearer, &authentic, request, now, observer)?;
             observer.stage(Stage::Subscription);
             let Agreement {
                 plan,
@@ -136,7 +138,7 @@ pub fn evaluate(
             )
         }
     };
-    demand(&found, &plan, caller.as_ref())?;
+    demand(&found, &plan, caller.as_ref(), request)?;
     observer.stage(Stage::Authorization);
     let headers = render(&found, &plan, caller.as_ref())?;
     Ok(Permit {
@@ -152,6 +154,8 @@ pub fn evaluate(
 struct Found<'p> {
     api: &'p Arc<Api>,
     route: &'p Arc<Route>,
+    /// The path below the context path.
+    path: &'p str,
 }
 
 /// A token that passed, who accepts it, and the key that vouches for it.
@@ -162,7 +166,7 @@ struct Authentic<'p> {
 }
 
 /// Stage 1: host, path and method to a route; an API without a plan on offer is as good as none.
-fn route<'p>(plane: &DataPlane<'p>, request: &RequestView<'_>) -> Result<Found<'p>, Box<Denial>> {
+fn route<'p>(plane: &DataPlane<'p>, request: &RequestView<'p>) -> Result<Found<'p>, Box<Denial>> {
     use crate::route::NotFound;
     match plane
         .snapshot
@@ -173,6 +177,7 @@ fn route<'p>(plane: &DataPlane<'p>, request: &RequestView<'_>) -> Result<Found<'
         Ok(found) => Ok(Found {
             api: found.api,
             route: found.route,
+            path: found.rest,
         }),
         Err(NotFound::Method { api, .. }) if api.plans.is_empty() => Err(Denial::new(Cause::RouteNotFound)),
         Err(NotFound::Method { api, allow }) => {
@@ -186,17 +191,36 @@ fn route<'p>(plane: &DataPlane<'p>, request: &RequestView<'_>) -> Result<Found<'
 fn credential<'r>(found: &Found<'r>, request: &RequestView<'r>) -> Result<Credential<'r>, Box<Denial>> {
     let denied = |error| Err(Denial::new(Cause::Credential(error)).at(found.api));
     match crate::credential::extract(request.headers, request.query, found.api.plans.sources()) {
-        Ok(Credential::None) if found.api.plans.keyless().is_none() => denied(CredentialError::Missing),
+        Ok(Credential::None) if found.api.plans.keyless().is_empty() => denied(CredentialError::Missing),
         Ok(Credential::Bearer(_)) if !found.api.plans.offers().bearer => denied(CredentialError::NotAccepted),
         Ok(credential) => Ok(credential),
         Err(error) => denied(error),
     }
 }
 
-/// The plan for callers who present nothing.
-fn keyless(found: &Found<'_>) -> Result<Arc<Plan>, Box<Denial>> {
-    let missing = || Denial::new(Cause::Credential(CredentialError::Missing)).at(found.api);
-    found.api.plans.keyless().map(Arc::clone).ok_or_else(missing)
+/// The plan for callers who present nothing: the first, in the order written, whose rule holds. If there is none, a
+/// credential helps only where a plan asks for one.
+fn keyless(
+    found: &Found<'_>,
+    request: &RequestView<'_>,
+    observer: &mut impl Observer,
+) -> Result<Arc<Plan>, Box<Denial>> {
+    let plans = &found.api.plans;
+    let mut selected = plans.keyless().iter().filter(|plan| {
+        let selected = Shown(None).selects(plan, request, found.path);
+        if !selected {
+            let outcome = PlanOutcome::NotSelected;
+            observer.found(Fact::Plan { plan, outcome });
+        }
+        selected
+    });
+    selected.next().map(Arc::clone).ok_or_else(|| {
+        let cause = match plans.offers().bearer {
+            true => Cause::Credential(CredentialError::Missing),
+            false => Cause::PlanNotSelected,
+        };
+        Denial::new(cause).at(found.api)
+    })
 }
 
 /// Stages 4 and 5: a token that was verified before and is still as good, or else its verification.
@@ -319,15 +343,16 @@ fn tick(now: UnixTime) -> u32 {
     u32::try_from(now.seconds()).unwrap_or(0)
 }
 
-/// Stage 6: the first plan, in the order written, that looks where the token was, whose audience it has and to which the
-/// caller has an agreement in force. If there is none, the most telling refusal answers: that of a subscription which
-/// exists. Only here it is known whose token it is, so audiences are judged once more, and a token that is for no plan is
-/// refused as such.
+/// Stage 6: the first plan, in the order written, that looks where the token was, whose audience it has, whose rule holds
+/// and to which the caller has an agreement in force. If there is none, the most telling refusal answers: that of a
+/// subscription which exists. Only here it is known whose token it is, so audiences are judged once more, and a token
+/// that is for no plan is refused as such, before it is said that no plan is for the request.
 fn agree(
     plane: &DataPlane<'_>,
     found: &Found<'_>,
     bearer: &Bearer<'_>,
     authentic: &Authentic<'_>,
+    request: &RequestView<'_>,
     now: UnixTime,
     observer: &mut impl Observer,
 ) -> Result<Agreement, Box<Denial>> {
@@ -340,6 +365,7 @@ fn agree(
     observer.found(Fact::Application(application.as_ref()));
     let audience = verdict.audience.borrow();
     let mut refusal: Option<(SubscriptionError, &Arc<Plan>)> = None;
+    let mut passed_over = false;
     for offered in &accepted.plans {
         let plan = &offered.plan;
         let names_application = || {
@@ -352,6 +378,12 @@ fn agree(
                 true => PlanOutcome::OtherAudience,
                 false => PlanOutcome::OtherPlace,
             };
+            observer.found(Fact::Plan { plan, outcome });
+            continue;
+        }
+        if !Shown(Some(verdict)).selects(plan, request, found.path) {
+            passed_over = true;
+            let outcome = PlanOutcome::NotSelected;
             observer.found(Fact::Plan { plan, outcome });
             continue;
         }
@@ -378,6 +410,7 @@ fn agree(
     }
     let cause = match refusal {
         Some((error, _)) => Cause::Subscription(error),
+        None if passed_over => Cause::PlanNotSelected,
         None => Cause::Token(TokenError::AudienceMismatch),
     };
     let mut denial = Denial::new(cause).at(found.api).by(&accepted.issuer);
@@ -411,16 +444,25 @@ fn agreement(
     Ok(Some(subscription))
 }
 
-/// Stage 7: what the route demands.
-fn demand(found: &Found<'_>, plan: &Arc<Plan>, caller: Option<&Caller>) -> Result<(), Box<Denial>> {
-    let has_scope = |scope: &str| caller.is_some_and(|caller| caller.verdict.identity.has_scope(scope));
-    authorize(&found.route.requirements, has_scope).map_err(|error| {
-        let cause = Cause::Authorization {
+/// Stage 7: what the plan lets its callers reach and demands of them, then what the route demands.
+fn demand(
+    found: &Found<'_>,
+    plan: &Arc<Plan>,
+    caller: Option<&Caller>,
+    request: &RequestView<'_>,
+) -> Result<(), Box<Denial>> {
+    let denied = |cause| Denial::new(cause).at(found.api).known(plan, caller);
+    let lacking = |error| {
+        denied(Cause::Authorization {
             error,
             route: Arc::clone(found.route),
-        };
-        Denial::new(cause).at(found.api).known(plan, caller)
-    })
+        })
+    };
+    let reached = plan.resources.judge(found.path, request.method);
+    reached.map_err(|error| denied(Cause::Resource(error)))?;
+    let shown = Shown(caller.map(|caller| &*caller.verdict));
+    authorize_claims(&plan.claims, &shown).map_err(lacking)?;
+    authorize(&found.route.requirements, &shown).map_err(lacking)
 }
 
 /// Last: the caller's claims as the upstream will read them.

@@ -11,9 +11,10 @@ pub use headers::{
 };
 pub use plans::{Accepted, OfferedPlan, Offers, Plans, Terms};
 
-use crate::authorization::Requirements;
+use crate::authorization::{RequiredClaim, Requirements, Resources};
 use crate::credential::Source;
 use crate::id::{ApiName, PlanId, PlanName};
+use crate::predicate::Predicate;
 use crate::upstream::Upstream;
 
 /// What is published.
@@ -64,6 +65,12 @@ pub struct Plan {
     pub subscription_required: bool,
     /// Where tokens may be besides `Authorization`.
     pub sources: Vec<Source>,
+    /// Which requests it is for; `None`: every one.
+    pub selection_rule: Option<Predicate>,
+    /// What it lets callers reach.
+    pub resources: Resources,
+    /// Claims that its callers must have, each of them.
+    pub claims: Vec<RequiredClaim>,
 }
 
 /// The kind of credential that a plan asks for, in the order of preference.

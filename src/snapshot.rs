@@ -11,6 +11,7 @@ mod claims;
 mod headers;
 mod issuers;
 mod places;
+mod requirements;
 mod secrets;
 mod server;
 mod subscribers;

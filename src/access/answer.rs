@@ -24,6 +24,10 @@ pub enum Code {
     MissingCredentials,
     InvalidToken,
     InsufficientScope,
+    ClaimRequired,
+    AudienceRequired,
+    PlanNotSelected,
+    ResourceForbidden,
     SubscriptionNotFound,
     SubscriptionPending,
     SubscriptionPaused,
@@ -69,6 +73,8 @@ pub enum Challenge<'a> {
         /// What is needed.
         scope: &'a str,
     },
+    /// The token does not go far enough, for another reason than its scopes.
+    Insufficient,
 }
 
 // === impl Answer ===
@@ -116,6 +122,7 @@ impl Challenge<'_> {
             Challenge::InsufficientScope { scope } => {
                 format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"")
             }
+            Challenge::Insufficient => "Bearer error=\"insufficient_scope\"".to_owned(),
         }
     }
 }
@@ -124,7 +131,7 @@ impl Challenge<'_> {
 
 impl Code {
     /// Every code there is.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 29] = [
         Self::BadRequest,
         Self::RequestTimeout,
         Self::BodyTooLarge,
@@ -137,6 +144,10 @@ impl Code {
         Self::MissingCredentials,
         Self::InvalidToken,
         Self::InsufficientScope,
+        Self::ClaimRequired,
+        Self::AudienceRequired,
+        Self::PlanNotSelected,
+        Self::ResourceForbidden,
         Self::SubscriptionNotFound,
         Self::SubscriptionPending,
         Self::SubscriptionPaused,
@@ -213,6 +224,22 @@ impl Code {
             Self::MissingCredentials => (401, "missing_credentials", "This API needs credentials."),
             Self::InvalidToken => (401, "invalid_token", "The token is not acceptable."),
             Self::InsufficientScope => (403, "insufficient_scope", "The token's scopes do not suffice."),
+            Self::ClaimRequired => (
+                403,
+                "claim_required",
+                "The token lacks a claim that is required here.",
+            ),
+            Self::AudienceRequired => (403, "audience_required", "The token is not meant for this route."),
+            Self::PlanNotSelected => (
+                403,
+                "plan_not_selected",
+                "No plan of this API is for this request.",
+            ),
+            Self::ResourceForbidden => (
+                403,
+                "resource_forbidden",
+                "The plan does not include this resource.",
+            ),
             Self::SubscriptionNotFound => (
                 403,
                 "subscription_not_found",

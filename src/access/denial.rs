@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::Caller;
 use super::answer::{Answer, Challenge, Code};
 use crate::api::{Api, HeaderError, Plan, Route};
-use crate::authorization::AuthorizationError;
+use crate::authorization::{AuthorizationError, ResourceError};
 use crate::credential::CredentialError;
 use crate::id::{ApplicationId, IssuerName};
 use crate::identity::{Identity, IdentityError};
@@ -56,7 +56,11 @@ pub enum Cause {
     Identity(IdentityError),
     /// No subscription in force.
     Subscription(SubscriptionError),
-    /// The route demands more.
+    /// No plan's selection rule holds for the request.
+    PlanNotSelected,
+    /// The plan does not let its callers reach this.
+    Resource(ResourceError),
+    /// The plan or the route demands more.
     Authorization {
         /// What is lacking.
         error: AuthorizationError,
@@ -165,8 +169,22 @@ impl Denial {
                 error: AuthorizationError::InsufficientScope,
                 route,
             } => {
-                let scope = route.requirements.scopes_text();
+                let scope = route.requirements.scopes.text();
                 Answer::new(Code::InsufficientScope).challenge(Challenge::InsufficientScope { scope })
+            }
+            // The token is good and does not go far enough; of what it lacks nothing is said.
+            Cause::Authorization {
+                error: AuthorizationError::ClaimRequired,
+                route: _,
+            } => Answer::new(Code::ClaimRequired).challenge(Challenge::Insufficient),
+            Cause::Authorization {
+                error: AuthorizationError::AudienceRequired,
+                route: _,
+            } => Answer::new(Code::AudienceRequired).challenge(Challenge::Insufficient),
+            Cause::PlanNotSelected => Answer::new(Code::PlanNotSelected),
+            Cause::Resource(ResourceError::Forbidden) => Answer::new(Code::ResourceForbidden),
+            Cause::Resource(ResourceError::Method { allow }) => {
+                Answer::new(Code::MethodNotAllowed).allow(allow)
             }
         }
     }
@@ -183,10 +201,14 @@ impl Denial {
             Cause::MethodNotAllowed { .. } => Code::MethodNotAllowed.word(),
             Cause::KeysUnavailable => Code::KeysUnavailable.word(),
             Cause::Subscription(error) => subscription_code(*error).word(),
-            Cause::Authorization {
-                error: AuthorizationError::InsufficientScope,
-                ..
-            } => Code::InsufficientScope.word(),
+            Cause::PlanNotSelected => Code::PlanNotSelected.word(),
+            Cause::Resource(ResourceError::Forbidden) => Code::ResourceForbidden.word(),
+            Cause::Resource(ResourceError::Method { .. }) => "resource_method_not_allowed",
+            Cause::Authorization { error, .. } => match error {
+                AuthorizationError::InsufficientScope => Code::InsufficientScope.word(),
+                AuthorizationError::ClaimRequired => Code::ClaimRequired.word(),
+                AuthorizationError::AudienceRequired => Code::AudienceRequired.word(),
+            },
         }
     }
 

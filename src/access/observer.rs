@@ -58,6 +58,8 @@ pub enum PlanOutcome {
     OtherAudience,
     /// It does not look where the token was.
     OtherPlace,
+    /// It is not for this request: its selection rule does not hold.
+    NotSelected,
     /// There is no agreement in force.
     Refused(SubscriptionError),
     /// The caller may call under it.

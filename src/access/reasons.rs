@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use super::denial::subscription_code;
 use super::{Cause, Code, Denial, RequestError};
 use crate::api::HeaderError;
-use crate::authorization::AuthorizationError;
+use crate::authorization::{AuthorizationError, ResourceError};
 use crate::credential::CredentialError;
 use crate::identity::IdentityError;
 use crate::route::{HostError, PathError};
@@ -33,11 +33,15 @@ pub fn describe_reasons() -> String {
     let identities = IdentityError::ALL.into_iter().map(Cause::Identity);
     let headers = HeaderError::ALL.into_iter().map(Cause::Header);
     let mut page = String::from("| code | reason | meaning |\n| --- | --- | --- |\n");
+    let resources = [Cause::Resource(ResourceError::Method {
+        allow: Box::default(),
+    })];
     for cause in requests
         .chain(credentials)
         .chain(tokens)
         .chain(identities)
         .chain(headers)
+        .chain(resources)
     {
         let denial = Denial::new(cause);
         let (code, reason) = (denial.answer().code.word(), denial.reason());
@@ -64,10 +68,16 @@ impl Denial {
             Cause::MethodNotAllowed { .. } => Code::MethodNotAllowed.detail(),
             Cause::KeysUnavailable => Code::KeysUnavailable.detail(),
             Cause::Subscription(error) => subscription_code(*error).detail(),
-            Cause::Authorization {
-                error: AuthorizationError::InsufficientScope,
-                ..
-            } => Code::InsufficientScope.detail(),
+            Cause::PlanNotSelected => Code::PlanNotSelected.detail(),
+            Cause::Resource(ResourceError::Forbidden) => Code::ResourceForbidden.detail(),
+            Cause::Resource(ResourceError::Method { .. }) => {
+                "The plan's `resources` allow the path with other methods."
+            }
+            Cause::Authorization { error, .. } => match error {
+                AuthorizationError::InsufficientScope => Code::InsufficientScope.detail(),
+                AuthorizationError::ClaimRequired => Code::ClaimRequired.detail(),
+                AuthorizationError::AudienceRequired => Code::AudienceRequired.detail(),
+            },
         }
     }
 }

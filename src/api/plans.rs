@@ -2,7 +2,7 @@
 //!
 //! A caller with a token is never taken for an anonymous one: once a credential is presented, keyless is out. Several
 //! JWT plans may accept the same issuer; then the caller's subscription decides which one it is, in the order in
-//! which the plans are written.
+//! which the plans are written. So do keyless plans, of which all but the last have a rule that says whom they are for.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,7 +20,8 @@ use crate::token::{Audience, Audiences, Rules};
 pub struct Plans {
     /// By `iss`, byte for byte.
     jwt: HashMap<Box<str>, Accepted>,
-    keyless: Option<Arc<Plan>>,
+    /// In the order written.
+    keyless: Vec<Arc<Plan>>,
     sources: Vec<Source>,
 }
 
@@ -95,8 +96,8 @@ impl OfferedPlan {
 // === impl Plans ===
 
 impl Plans {
-    /// Plans by issuer, and at most one keyless plan.
-    pub fn new(jwt: HashMap<Box<str>, Accepted>, keyless: Option<Arc<Plan>>) -> Self {
+    /// Plans by issuer, and keyless plans in the order written.
+    pub fn new(jwt: HashMap<Box<str>, Accepted>, keyless: Vec<Arc<Plan>>) -> Self {
         let offered = jwt.values().flat_map(|accepted| &accepted.plans);
         let mut sources: Vec<Source> = offered
             .flat_map(|offered| offered.plan.sources.iter().cloned())
@@ -112,7 +113,7 @@ impl Plans {
 
     /// Whether nothing is on offer: the API then answers as if it did not exist.
     pub fn is_empty(&self) -> bool {
-        self.jwt.is_empty() && self.keyless.is_none()
+        self.jwt.is_empty() && self.keyless.is_empty()
     }
 
     /// What is on offer.
@@ -132,8 +133,8 @@ impl Plans {
         &self.sources
     }
 
-    /// The plan for callers who present nothing.
-    pub const fn keyless(&self) -> Option<&Arc<Plan>> {
-        self.keyless.as_ref()
+    /// The plans for callers who present nothing, in the order written.
+    pub fn keyless(&self) -> &[Arc<Plan>] {
+        &self.keyless
     }
 }

@@ -8,6 +8,7 @@ mod application;
 mod claim_mapping;
 mod issuer;
 mod keys;
+mod requirements;
 mod server;
 mod upstream;
 

@@ -401,6 +401,50 @@ pub struct Plan {
     pub validation: Validation,
     /// `subscription_validation`: callers need a subscription. Default true.
     pub subscription_validation: Option<Located<bool>>,
+    /// `selection_rule`: which requests the plan is for. Default every one.
+    pub selection_rule: Option<Located<String>>,
+    /// `resources`: what callers may reach. Default everything that the API publishes.
+    pub resources: Resources,
+    /// `claims`: what callers must have. Default nothing.
+    pub claims: Vec<RequiredClaim>,
+}
+
+/// `api.plan.resources`: paths below the context path, at least one list.
+#[derive(Debug, Clone, Default)]
+pub struct Resources {
+    /// `allow`, not empty: nothing else may be reached. Default everything.
+    pub allow: Option<Vec<Resource>>,
+    /// `deny`, not empty: may not be reached. Default nothing.
+    pub deny: Option<Vec<Resource>>,
+}
+
+/// One entry of `allow` or `deny`.
+#[derive(Debug, Clone)]
+pub struct Resource {
+    /// `path`, required: a pattern as a route's.
+    pub path: Located<String>,
+    /// `methods`. Default every method.
+    pub methods: Vec<Located<String>>,
+}
+
+/// One entry of `claims`: a claim and the values of which it must have one.
+#[derive(Debug, Clone)]
+pub struct RequiredClaim {
+    /// The table's key: a local claim.
+    pub name: Located<String>,
+    /// A value or a list of them, not empty.
+    pub any_of: Vec<Located<ClaimValue>>,
+}
+
+/// A value that a claim may be compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClaimValue {
+    /// A string.
+    Text(String),
+    /// An integer.
+    Integer(i64),
+    /// A boolean.
+    Boolean(bool),
 }
 
 /// `api.plan.token_from`: at least one of these.
@@ -458,6 +502,10 @@ pub struct Route {
     pub scopes: Vec<Located<String>>,
     /// `scope_match`. Default any.
     pub scope_match: ScopeMatch,
+    /// `claims`: what callers must have. Default nothing.
+    pub claims: Vec<RequiredClaim>,
+    /// `audiences`: the token must be for one of them, besides what the plan asks. Default none.
+    pub audiences: Vec<Located<String>>,
     /// `upstream`: instead of the API's.
     pub upstream: Option<Located<String>>,
 }

@@ -3,6 +3,7 @@
 //! A reason says which check failed; here stand the two sides of the comparison: what came, what is accepted, and the
 //! line that says so. Advice is for operators, so it may name what callers are never told.
 
+mod of_terms;
 mod of_tokens;
 
 use super::cite::{Cites, cite};
@@ -74,7 +75,9 @@ impl Case<'_> {
             Cause::KeysUnavailable => self.of_keys(),
             Cause::Identity(error) => self.of_identity(*error),
             Cause::Subscription(error) => self.of_subscription(*error, denial),
-            Cause::Authorization { .. } => self.of_scopes(),
+            Cause::PlanNotSelected => self.of_selection(),
+            Cause::Resource(error) => self.of_resource(error, denial),
+            Cause::Authorization { error, .. } => self.of_authorization(*error, denial),
             Cause::Header(error) => self.of_header(*error),
         }
     }
@@ -351,9 +354,9 @@ impl Case<'_> {
             let caller = self.record.caller.as_ref();
             caller.is_some_and(|caller| caller.identity.has_scope(scope))
         };
-        let demanded = route.requirements.scopes_text().split(' ');
+        let demanded = route.requirements.scopes.text().split(' ');
         let lacking = words::list(demanded.filter(|scope| !has(scope)));
-        let how = match route.requirements.scope_match() {
+        let how = match route.requirements.scopes.scope_match() {
             ScopeMatch::Any => "one of these is needed",
             ScopeMatch::All => "these are lacking",
         };

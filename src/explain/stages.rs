@@ -94,8 +94,10 @@ fn stage_of(denial: &Denial) -> &'static str {
         Cause::Credential(_) => "credential",
         Cause::Token(_) | Cause::KeysUnavailable => "token",
         Cause::Identity(_) => "identity",
-        Cause::Subscription(_) => "subscription",
-        Cause::Authorization { .. } => "authorization",
+        // Without a credential there is no stage in which a subscription is looked for.
+        Cause::PlanNotSelected if denial.identity.is_none() => "credential",
+        Cause::PlanNotSelected | Cause::Subscription(_) => "subscription",
+        Cause::Resource(_) | Cause::Authorization { .. } => "authorization",
         Cause::Header(_) => "headers",
     }
 }
@@ -334,6 +336,10 @@ impl Case<'_> {
                     let text = "it does not look where the token was".to_owned();
                     ("other_place", text, self.cites.plan(api, name, "token_from"))
                 }
+                PlanOutcome::NotSelected => {
+                    let text = "its selection rule does not hold".to_owned();
+                    ("not_selected", text, self.cites.plan(api, name, "selection_rule"))
+                }
                 PlanOutcome::Refused(error) => {
                     let code = access::subscription_code(*error);
                     let text = code.detail().trim_end_matches('.').to_owned();
@@ -406,7 +412,8 @@ impl Case<'_> {
         };
         let demanded: Vec<&str> = route
             .requirements
-            .scopes_text()
+            .scopes
+            .text()
             .split(' ')
             .filter(|s| !s.is_empty())
             .collect();
@@ -414,7 +421,7 @@ impl Case<'_> {
         if demanded.is_empty() {
             return vec![Line::new("scopes", "none are demanded", json!([])).at(place)];
         }
-        let how = match route.requirements.scope_match() {
+        let how = match route.requirements.scopes.scope_match() {
             ScopeMatch::Any => "one of",
             ScopeMatch::All => "all of",
         };

@@ -9,6 +9,9 @@ use std::sync::Arc;
 
 use super::audiences::{self, Said};
 use super::issuers::{Draft as IssuerDraft, Shared};
+use super::requirements::{
+    compile_claims, compile_methods, compile_pattern, compile_resources, compile_rule, judge_keyless,
+};
 use super::server::HttpSettings;
 use super::token_from;
 use super::upstreams::{Upstreams, find_upstream};
@@ -17,11 +20,12 @@ use crate::api::{
     Accepted, Api, ClaimHeader, ClaimHeaders, HeaderEncoding, OfferedPlan, Plan, Plans, Route, Security,
     Terms,
 };
-use crate::authorization::{Requirements, ScopeMatch, is_scope};
+use crate::authorization::{RequiredClaim, RequiredScopes, Requirements, Resources, ScopeMatch, is_scope};
 use crate::config::{self, Located, Mistake, Mistakes, Place, Stage};
 use crate::credential::Source;
 use crate::id::{ApiName, PlanId, PlanName, parse_name};
 use crate::identity::{ClaimMapping, ClaimPath};
+use crate::predicate::Predicate;
 use crate::route::{ContextPath, HostPattern, MethodSet, RoutePattern, Table, TableBuilder, TableError};
 use crate::upstream::Upstream;
 
@@ -52,6 +56,9 @@ pub(super) struct PlanDraft {
     sources: Vec<Source>,
     issuers: Vec<Located<String>>,
     audiences: Said,
+    selection_rule: Option<Predicate>,
+    resources: Resources,
+    claims: Vec<RequiredClaim>,
 }
 
 #[derive(Debug)]
@@ -114,7 +121,15 @@ pub(super) fn drafts(
                 config::HeaderEncoding::Refuse => HeaderEncoding::Refuse,
             },
         };
-        let plans = compile_plans(plans, &claim_headers.fields, http, shared, issuers, mistakes);
+        let plans = compile_plans(
+            plans,
+            &claim_headers.fields,
+            http,
+            shared,
+            issuers,
+            kept,
+            mistakes,
+        );
         let public_uri = audiences::public_uri(public_uri, mistakes);
         if public_uri.is_none() && plans.iter().any(|plan| plan.asks_for_uri(issuers)) {
             mistakes.push(
@@ -126,7 +141,9 @@ pub(super) fn drafts(
         let routes = routes
             .into_iter()
             .enumerate()
-            .filter_map(|(index, route)| compile_route(route, index, upstream.as_ref(), upstreams, mistakes))
+            .filter_map(|(index, route)| {
+                compile_route(route, index, upstream.as_ref(), upstreams, kept, mistakes)
+            })
             .collect();
         drafts.push(ApiDraft {
             name,
@@ -286,7 +303,7 @@ fn offer(
     all: &mut Vec<Arc<Plan>>,
 ) -> Plans {
     let mut jwt: HashMap<Box<str>, Accepted> = HashMap::new();
-    let mut keyless = None;
+    let mut keyless = Vec::new();
     for draft in drafts {
         if !is_offered(draft.stage) {
             continue;
@@ -298,10 +315,13 @@ fn offer(
             security: draft.security,
             subscription_required: draft.subscription_required,
             sources: draft.sources,
+            selection_rule: draft.selection_rule,
+            resources: draft.resources,
+            claims: draft.claims,
         });
         all.push(Arc::clone(&plan));
         if draft.security == Security::Keyless {
-            keyless = Some(plan);
+            keyless.push(plan);
             continue;
         }
         for name in &draft.issuers {
@@ -344,6 +364,7 @@ fn compile_plans(
     http: &HttpSettings,
     shared: &Shared,
     issuers: &[IssuerDraft],
+    kept: &mut KeptClaims,
     mistakes: &mut Mistakes,
 ) -> Vec<PlanDraft> {
     let mut names = Names::default();
@@ -360,6 +381,9 @@ fn compile_plans(
             stage,
             validation,
             subscription_validation,
+            selection_rule,
+            resources,
+            claims,
         } = plan;
         judge_name("the plan", &name, mistakes);
         names.claim("the plan", &name.value, &name.place, mistakes);
@@ -392,24 +416,20 @@ fn compile_plans(
                     subscription_validation
                         .as_ref()
                         .map(|flag| ("subscription_validation", &flag.place)),
+                    claims.first().map(|claim| ("claims", &claim.name.place)),
                 ];
                 for (key, place) in misplaced.into_iter().flatten() {
                     let message = format!("a keyless plan takes no `{key}`: it asks callers for nothing");
                     mistakes.push(Mistake::new(place.clone(), message));
                 }
                 if is_offered(stage.value) {
-                    if let Some(first) = &keyless {
-                        mistakes.push(mistake(
-                            &name,
-                            "the plan",
-                            format!("is the second keyless one on offer; first at {first}"),
-                        ));
-                    }
-                    keyless = Some(name.place.clone());
+                    judge_keyless(&name, selection_rule.is_none(), &mut keyless, mistakes);
                 }
                 Security::Keyless
             }
         };
+        let selection_rule = selection_rule
+            .and_then(|rule| compile_rule(&rule, security == Security::Keyless, kept, mistakes));
         plans.push(PlanDraft {
             name,
             security,
@@ -419,6 +439,9 @@ fn compile_plans(
             sources: token_from::compile(token_from.as_ref(), claim_headers, http, mistakes),
             issuers: accepted_issuers,
             audiences: own_audiences,
+            selection_rule,
+            resources: compile_resources(resources, mistakes),
+            claims: compile_claims(claims, kept),
         });
     }
     plans
@@ -473,6 +496,7 @@ fn compile_route(
     index: usize,
     api_upstream: Option<&Arc<Upstream>>,
     upstreams: &Upstreams,
+    kept: &mut KeptClaims,
     mistakes: &mut Mistakes,
 ) -> Option<RouteDraft> {
     let config::Route {
@@ -480,31 +504,12 @@ fn compile_route(
         methods,
         scopes,
         scope_match,
+        claims,
+        audiences,
         upstream,
     } = written;
-    let pattern = RoutePattern::parse(&path.value);
-    let pattern = pattern
-        .map_err(|error| mistakes.push(refused(&path, "the path", error)))
-        .ok();
-    let method_set = if methods.is_empty() {
-        Some(MethodSet::any())
-    } else {
-        match MethodSet::parse(methods.iter().map(|method| method.value.as_str())) {
-            Ok(set) => Some(set),
-            Err(error) => {
-                use crate::route::MethodSetError::{Empty, LowerCase, NotAToken, NotRoutable};
-                let method = match error {
-                    Empty => None,
-                    LowerCase { index } | NotAToken { index } | NotRoutable { index } => methods.get(index),
-                };
-                mistakes.push(match method {
-                    Some(method) => refused(method, "the method", error),
-                    None => Mistake::new(path.place.clone(), error.to_string()),
-                });
-                None
-            }
-        }
-    };
+    let pattern = compile_pattern(&path, mistakes);
+    let methods = compile_methods(&methods, &path.place, mistakes);
     for scope in scopes.iter().filter(|scope| !is_scope(&scope.value)) {
         mistakes.push(mistake(
             scope,
@@ -521,15 +526,20 @@ fn compile_route(
         config::ScopeMatch::All => ScopeMatch::All,
     };
     let scopes = scopes.into_iter().map(|scope| scope.value.into()).collect();
+    let requirements = Requirements {
+        scopes: RequiredScopes::new(scopes, scope_match),
+        claims: compile_claims(claims, kept),
+        audiences: audiences.into_iter().map(|name| name.value.into()).collect(),
+    };
     let route = Arc::new(Route {
         index: Some(index),
         upstream: upstream?,
-        requirements: Requirements::scopes(scopes, scope_match),
+        requirements,
     });
     Some(RouteDraft {
         place: path.place,
         pattern: pattern?,
-        methods: method_set?,
+        methods: methods?,
         route,
     })
 }

@@ -4,6 +4,7 @@
 //! read as "none" by one person and as "no limit" by the next.
 
 use super::issuer::{audience_from, audiences};
+use super::requirements::{RESOURCES, claims, resources};
 use super::server::BODY_BYTES_MAX;
 use crate::config::place::Located;
 use crate::config::schema::{
@@ -55,11 +56,12 @@ static PLAN: Shape = Shape {
         Key::Later("concurrency"),
         Key::Later("bandwidth"),
         Key::Later("tier"),
-        Key::Later("selection_rule"),
+        Key::Value("selection_rule"),
         Key::Later("publish_at"),
         Key::Later("deprecate_at"),
         Key::Later("close_at"),
-        Key::Later("resources"),
+        Key::Table("resources", &RESOURCES),
+        Key::Value("claims"),
     ],
 };
 
@@ -80,8 +82,8 @@ static ROUTE: Shape = Shape {
         Key::Value("upstream"),
         Key::Later("rate"),
         Key::Later("quota"),
-        Key::Later("claims"),
-        Key::Later("audiences"),
+        Key::Value("claims"),
+        Key::Value("audiences"),
         Key::Later("timeout"),
         Key::Later("websocket"),
     ],
@@ -162,6 +164,9 @@ fn plan(value: Value<'_>) -> Option<Plan> {
         subscription_validation: table.optional("subscription_validation", |value| {
             Some(value.located(value.boolean()?))
         }),
+        selection_rule: table.optional("selection_rule", Value::text),
+        resources: table.optional("resources", resources).unwrap_or_default(),
+        claims: table.optional("claims", claims).unwrap_or_default(),
         name: name?,
         security: security?,
     })
@@ -211,6 +216,10 @@ fn route(value: Value<'_>) -> Option<Route> {
             .optional("scope_match", |value| {
                 value.word(&[("any", Some(ScopeMatch::Any)), ("all", Some(ScopeMatch::All))])
             })
+            .unwrap_or_default(),
+        claims: table.optional("claims", claims).unwrap_or_default(),
+        audiences: table
+            .optional("audiences", Value::texts_not_empty)
             .unwrap_or_default(),
         upstream: table.optional("upstream", Value::text),
         path: path?,

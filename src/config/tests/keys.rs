@@ -92,17 +92,15 @@ fn keys_of_other_versions() {
                 "concurrency",
                 "bandwidth",
                 "tier",
-                "selection_rule",
                 "publish_at",
                 "deprecate_at",
                 "close_at",
-                "resources",
             ],
         ),
         (
             "[[api]]\nname = \"a\"\ncontext_path = \"/\"\nupstream = \"u\"\n[[api.route]]\npath = \"/\"\n",
             "",
-            &["rate", "quota", "claims", "audiences", "timeout", "websocket"],
+            &["rate", "quota", "timeout", "websocket"],
         ),
         ("[[application]]\nid = \"a\"\n", "", &["claim_sets", "api_keys"]),
     ];

@@ -148,7 +148,9 @@ fn a_keyless_plan_asks_for_nothing_and_there_is_one() {
             keyless("open", ""),
             keyless("free", "stage = \"deprecated\"\n")
         ),
-        &["9:8: the plan `free` is the second keyless one on offer; first at t.toml:6:8: name = \"free\""],
+        &[
+            "9:8: the plan `free` can never be chosen: it is keyless, and so is one before it (give the plan at t.toml:6:8 a `selection_rule`): name = \"free\"",
+        ],
     );
     for stage in ["staging", "closed"] {
         let other = keyless("free", &format!("stage = \"{stage}\"\n"));
