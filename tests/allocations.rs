@@ -2,7 +2,7 @@
 //! come back unnoticed with the smallest change.
 //!
 //! A cold token is parsed, verified and kept; a warm one is only looked up. What remains for a warm one is what goes
-//! upstream: the list of claim headers and each value in it.
+//! upstream: the list of claim headers and each value in it. Rules, required claims and lists of resources add nothing.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -50,10 +50,19 @@ name = "gold"
 security = "jwt"
 issuers = ["acme"]
 token_from = { header = "X-Access-Token", cookie = "session", query = "access_token" }
+claims = { "role" = ["waiter", "cook"] }
+selection_rule = """
+claims.role matches "[a-z]+" and not (claims.role contains "guest" or header("X-Channel") in ["web", "tv"])
+and path starts_with "/menu/" and method == "GET" and not client_ip in "10.0.0.0/8"
+"""
+resources.allow = [{ path = "/menu/{id}", methods = ["GET"] }, { path = "/menu/*" }]
+resources.deny = [{ path = "/menu/secret" }]
 [[api.route]]
 path = "/menu/{id}"
 methods = ["GET"]
 scopes = ["menu:read"]
+claims = { "role" = "cook" }
+audiences = ["orders"]
 [[application]]
 id = "mobile"
 client_ids = ["mobile-app"]

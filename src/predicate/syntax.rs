@@ -165,7 +165,7 @@ impl<'r> Parser<'r> {
         }
         if self.lexer.take_if(Token::Sign("("))? {
             let inner = self.deeper(at, Self::any)?;
-            self.expect(")", "`)`")?;
+            self.sign(")", "`)`")?;
             return Ok(inner);
         }
         self.comparison().map(Expression::Test)
@@ -230,12 +230,12 @@ impl<'r> Parser<'r> {
 
     /// `("NAME")`
     fn named(&mut self) -> Result<&'r str, RuleError> {
-        self.expect("(", "`(` and a name in quotes")?;
+        self.sign("(", "`(` and a name in quotes")?;
         let Token::Text(name) = self.lexer.peek() else {
             return Err(self.lexer.unexpected("a name in quotes"));
         };
         self.lexer.take()?;
-        self.expect(")", "`)`")?;
+        self.sign(")", "`)`")?;
         Ok(name)
     }
 
@@ -271,7 +271,7 @@ impl<'r> Parser<'r> {
 
     fn list(&mut self) -> Result<Vec<Literal>, RuleError> {
         let at = self.lexer.at();
-        self.expect("[", "a list in brackets")?;
+        self.sign("[", "a list in brackets")?;
         let mut members = Vec::new();
         while self.lexer.peek() != Token::Sign("]") {
             if members.len() == RULE_MEMBERS_MAX {
@@ -282,7 +282,7 @@ impl<'r> Parser<'r> {
                 break;
             }
         }
-        self.expect("]", "`,` or `]`")?;
+        self.sign("]", "`,` or `]`")?;
         match members.is_empty() {
             true => Err(RuleFault::ListEmpty.at(at)),
             false => Ok(members),
@@ -313,7 +313,7 @@ impl<'r> Parser<'r> {
         Ok(text.to_owned())
     }
 
-    fn expect(&mut self, sign: &'static str, what: &'static str) -> Result<(), RuleError> {
+    fn sign(&mut self, sign: &'static str, what: &'static str) -> Result<(), RuleError> {
         match self.lexer.take_if(Token::Sign(sign))? {
             true => Ok(()),
             false => Err(self.lexer.unexpected(what)),

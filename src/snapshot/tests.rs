@@ -18,6 +18,7 @@ mod audiences;
 mod claims;
 mod compiled;
 mod issuers;
+mod requirements;
 mod server;
 mod subscribers;
 

@@ -11,6 +11,7 @@ mod http;
 mod mappings;
 mod sources;
 mod spellings;
+mod terms;
 mod tokens;
 mod upstreams;
 
@@ -64,6 +65,7 @@ pub(crate) fn table(world: &World) -> Vec<Row> {
     rows.extend(callers::rows(world));
     rows.extend(sources::rows(world));
     rows.extend(tokens::rows(world));
+    rows.extend(terms::rows(world));
     rows.extend(attacks::rows(world));
     rows.extend(spellings::rows(world));
     rows.extend(mappings::rows(world));

@@ -38,12 +38,15 @@ const CONFIGURED: [(&str, &[&str]); 4] = [
             "old",
             "mapped",
             "sourced",
+            "terms",
+            "anonymous",
         ],
     ),
     (
         "plan",
         &[
             "-", "gold", "silver", "partner", "any", "open", "header", "browser", "gateway", "uri", "own",
+            "acme", "mobile", "reading",
         ],
     ),
     (

@@ -4,6 +4,7 @@
 //! `static` would outlive it. So there are few tests, each with a long table.
 
 mod mapped;
+mod terms;
 
 use std::net::{SocketAddr, TcpListener};
 
@@ -552,6 +553,7 @@ fn config(upstream: SocketAddr, server: &str) -> String {
         mapped::ISSUERS,
         APIS,
         mapped::APIS,
+        terms::APIS,
         CALLERS,
     ]
     .concat();

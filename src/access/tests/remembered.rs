@@ -192,6 +192,12 @@ fn configured(key_ring: &KeyRing, role: &str, step: &str, audience_from: &str, l
             "[[api]]\nname = \"{name}\"\ncontext_path = \"/{name}\"\nupstream = \"u\"\n\
              claim_headers = {{ X-Role = \"role\" }}\n\
              [[api.plan]]\nname = \"gold\"\nsecurity = \"jwt\"\nissuers = [\"acme\"]\naudiences = [\"{name}\"]\n{audience_from}\n\
+             [[api.plan]]\nname = \"waiters\"\nsecurity = \"jwt\"\nissuers = [\"acme\"]\n\
+             audiences = [\"{name}\", \"own\"]\n\
+             selection_rule = 'claims.role == \"waiter\"'\nsubscription_validation = false\n\
+             [[api.route]]\npath = \"/\"\n\
+             [[api.route]]\npath = \"/cooks\"\nclaims = {{ role = [\"cook\", \"a:cook\"] }}\n\
+             [[api.route]]\npath = \"/own\"\naudiences = [\"own\"]\n\
              [[subscription]]\napplication = \"app\"\napi = \"{name}\"\nplan = \"gold\"\n"
         )
     };
@@ -220,10 +226,19 @@ fn configured(key_ring: &KeyRing, role: &str, step: &str, audience_from: &str, l
         .unwrap()
 }
 
+fn path() -> impl Strategy<Value = &'static str> {
+    prop_oneof![
+        2 => Just("/orders"),
+        2 => Just("/stock"),
+        1 => Just("/orders/cooks"),
+        1 => Just("/orders/own"),
+    ]
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         // A few tokens come again and again, the others push them out.
-        12 => (prop_oneof![4 => 0..4_usize, 1 => any::<usize>()], prop_oneof![Just("/orders"), Just("/stock")])
+        12 => (prop_oneof![4 => 0..4_usize, 1 => any::<usize>()], path())
             .prop_map(|(token, path)| Step::Ask { token, path }),
         1 => (proptest::collection::vec(0..3_usize, 1..4), prop::bool::weighted(0.3))
             .prop_map(|(keys, same_kid)| Step::Publish { keys, same_kid }),

@@ -1,4 +1,5 @@
-//! A filter against rows that show the rules one by one, and against a scan of the whole list.
+//! A filter against rows that show the rules one by one, and against a scan of the whole list: a list that the tree
+//! reads otherwise than its author would let something through or keep something out.
 
 use proptest::prelude::*;
 
