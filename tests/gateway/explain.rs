@@ -71,7 +71,8 @@ fn what_it_says_is_what_the_gateway_does() {
         let Some(mut args) = request.explain_args() else {
             continue;
         };
-        args.push("--offline".to_owned());
+        // Who sends the request below comes from there.
+        args.extend(["--offline", "--client-ip", "127.0.0.1"].map(ToOwned::to_owned));
         let answer = world.send(&request);
         world.upstream.take();
         let line = world.gateway.access_line(&answer);

@@ -469,13 +469,82 @@ fn of_callers(world: &World) -> Vec<Cited> {
     ]
 }
 
+fn of_terms(world: &World) -> Vec<Cited> {
+    let acme = || world.token().claim("tenant", "acme");
+    let verified = || acme().claim("email_verified", true);
+    vec![
+        (
+            "no rule holds",
+            get("/terms/menu/1").bearer(&world.token().text()),
+            "subscription plan_not_selected",
+            "api.plan.selection_rule",
+            "claims.tenant == \"acme\"",
+            "do not hold: acme, partner",
+        ),
+        (
+            "no rule of a keyless plan holds",
+            request("DELETE", "/anonymous/x"),
+            "credential plan_not_selected",
+            "api.plan.selection_rule",
+            "client_ip in",
+            "mobile, reading",
+        ),
+        (
+            "a claim of the plan",
+            get("/terms/menu/1").bearer(&acme().text()),
+            "authorization claim_required",
+            "api.plan.claims",
+            "email_verified",
+            "email_verified",
+        ),
+        (
+            "a claim of the route",
+            get("/terms/claims").bearer(&verified().claim("level", 3).text()),
+            "authorization claim_required",
+            "api.route.claims",
+            "\"level\" = 3",
+            "that are asked for: roles",
+        ),
+        (
+            "an audience of the route",
+            get("/terms/audience").bearer(&verified().text()),
+            "authorization audience_required",
+            "api.route.audiences",
+            "https://payments.example.com",
+            "https://payments.example.com",
+        ),
+        (
+            "a resource that the plan does not include",
+            get("/terms/other").bearer(&verified().text()),
+            "authorization resource_forbidden",
+            "api.plan.resources",
+            "resources.allow",
+            "the plan acme does not include",
+        ),
+        (
+            "a resource with another method",
+            request("DELETE", "/terms/menu/1").bearer(&verified().text()),
+            "authorization resource_method_not_allowed",
+            "api.plan.resources",
+            "resources.allow",
+            "includes GET, HEAD, POST, PUT",
+        ),
+    ]
+}
+
 #[test]
 fn each_refusal_cites_the_line_that_decided_it() {
     let world = World::start();
     let directory = world.gateway.directory();
     let config = std::fs::read_to_string(directory.join("tollgate.toml")).unwrap();
     let lines: Vec<&str> = config.lines().collect();
-    let rows = [of_requests(), of_tokens(&world), of_callers(&world)].concat();
+    let rows = [
+        of_requests(),
+        of_tokens(&world),
+        of_callers(&world),
+        of_terms(&world),
+    ]
+    .concat();
     let mut wrong = Vec::new();
     for (what, request, refused, key, text, hint) in rows {
         let mut args = request.explain_args().unwrap();
