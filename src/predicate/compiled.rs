@@ -40,7 +40,7 @@ pub(super) enum Test {
     In(Vec<Literal>),
     Contains(Literal),
     StartsWith(Box<str>),
-    Matches(Pattern),
+    Matches(Box<Pattern>),
     Exists,
 }
 
@@ -174,7 +174,9 @@ impl Test {
             Verb::In(literals) => Self::In(literals),
             Verb::Contains(literal) => Self::Contains(literal),
             Verb::StartsWith(text) => Self::StartsWith(text.into()),
-            Verb::Matches(text) => Self::Matches(Pattern::compile(&text).map_err(|fault| fault.at(at))?),
+            Verb::Matches(text) => {
+                Self::Matches(Box::new(Pattern::compile(&text).map_err(|fault| fault.at(at))?))
+            }
             Verb::Exists => Self::Exists,
         })
     }

@@ -78,8 +78,10 @@ fn pattern() -> impl Strategy<Value = String> {
 fn has(pattern: &str, path: &str) -> bool {
     let (patterns, path): (Vec<_>, Vec<_>) = (pattern.split('/').collect(), path.split('/').collect());
     if let Some((&"*", before)) = patterns.split_last() {
-        let enough =
-            path.len() > before.len() && path.get(before.len()..).is_some_and(|rest| rest.join("/") != "");
+        let enough = path.len() > before.len()
+            && path
+                .get(before.len()..)
+                .is_some_and(|rest| !rest.join("/").is_empty());
         return enough && before.iter().zip(&path).all(|(own, segment)| is(own, segment));
     }
     patterns.len() == path.len() && patterns.iter().zip(&path).all(|(own, segment)| is(own, segment))
