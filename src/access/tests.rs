@@ -24,6 +24,7 @@ mod audiences;
 mod outage;
 mod properties;
 mod remembered;
+mod scene;
 mod terms;
 
 const SECONDS: i64 = 1_800_000_000;

@@ -1,20 +1,10 @@
 //! Audiences that depend on who is calling: judged when that is known, and then as strictly as any other.
 //! A remembered token has no advantage: its application's audience is looked at every time.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
-use super::{
-    ACME, Cache, CacheResult, DataPlane, Memory, NOW, Passed, Request, RequestView, SECONDS, Stage, Verdict,
-    evaluate, outcome,
-};
-use crate::config::parse;
-use crate::issuer::KeyRing;
-use crate::snapshot::{Inputs, Snapshot, compile};
-use crate::subscription::Index;
+use super::scene::Scene;
+use super::{ACME, CacheResult, Passed, Request, SECONDS, Stage, outcome};
 
 const CONFIGURATION: &str = r#"
 [[listener]]
@@ -47,52 +37,8 @@ id = "mobile"
 client_ids = ["app"]
 "#;
 
-struct Scene {
-    snapshot: Snapshot,
-    index: Index,
-    verdicts: Cache<Arc<Verdict>>,
-}
-
-impl Scene {
-    fn set() -> Self {
-        let jwks = json!({ "keys": [ACME.public_jwk("k1")] }).to_string();
-        let files = Memory(BTreeMap::from([
-            (PathBuf::from("t.toml"), CONFIGURATION.as_bytes().to_vec()),
-            (PathBuf::from("acme.json"), jwks.into_bytes()),
-        ]));
-        let inputs = Inputs {
-            files: &files,
-            key_ring: &KeyRing::default(),
-            now: NOW,
-            generation: 1,
-        };
-        let snapshot = parse(Path::new("t.toml"), &files).and_then(|config| compile(config, inputs));
-        let (snapshot, index) = (snapshot.unwrap(), Index::default());
-        index.admit(&snapshot.declared);
-        Self {
-            snapshot,
-            index,
-            verdicts: Cache::new(8),
-        }
-    }
-
-    fn ask(&self, token: &str, passed: &mut Passed) -> String {
-        let request = Request::new("GET", "/orders/x").bearer(token);
-        let plane = DataPlane {
-            snapshot: &self.snapshot,
-            index: &self.index,
-            verdicts: &self.verdicts,
-        };
-        let view = RequestView {
-            method: "GET",
-            host: "",
-            path: &request.path,
-            query: None,
-            headers: &request.headers,
-            client: None,
-        };
-        outcome(&evaluate(&plane, &view, NOW, passed))
-    }
+fn ask(scene: &Scene, token: &str, passed: &mut Passed) -> String {
+    outcome(&scene.decide(&Request::new("GET", "/orders/x").bearer(token), None, passed))
 }
 
 fn token(client: &str, audience: &Value) -> String {
@@ -104,7 +50,7 @@ fn token(client: &str, audience: &Value) -> String {
 
 #[test]
 fn a_token_is_for_its_own_application_or_for_nobody() {
-    let scene = Scene::set();
+    let scene = Scene::set(CONFIGURATION);
     let mismatch = "401 invalid_token audience_mismatch";
     for (client, audience, expected) in [
         ("app", json!("mobile"), "permit orders/open"),
@@ -123,7 +69,7 @@ fn a_token_is_for_its_own_application_or_for_nobody() {
         let token = token(client, &audience);
         // The second time it is remembered.
         for _ in 0..2 {
-            let found = scene.ask(&token, &mut Passed::default());
+            let found = ask(&scene, &token, &mut Passed::default());
             assert_eq!(found, expected, "{client} {audience}");
         }
     }
@@ -132,7 +78,11 @@ fn a_token_is_for_its_own_application_or_for_nobody() {
 #[test]
 fn it_is_refused_as_soon_as_it_is_known_whose_it_is() {
     let mut passed = Passed::default();
-    Scene::set().ask(&token("app", &json!("other")), &mut passed);
+    ask(
+        &Scene::set(CONFIGURATION),
+        &token("app", &json!("other")),
+        &mut passed,
+    );
     assert_eq!(
         passed.0,
         [Stage::Route, Stage::Credential, Stage::Token, Stage::Identity]
@@ -141,7 +91,7 @@ fn it_is_refused_as_soon_as_it_is_known_whose_it_is() {
 
 #[test]
 fn an_applications_audience_binds_the_next_request_of_a_remembered_token() {
-    let scene = Scene::set();
+    let scene = Scene::set(CONFIGURATION);
     let mut declared = scene.snapshot.declared.clone();
     let (token, mut passed) = (token("app", &json!("mobile")), Passed::default());
     for (audience, expected) in [
@@ -154,7 +104,7 @@ fn an_applications_audience_binds_the_next_request_of_a_remembered_token() {
             application.standing.audience = audience.map(Into::into);
         }
         scene.index.admit(&declared);
-        assert_eq!(scene.ask(&token, &mut passed), expected, "{audience:?}");
+        assert_eq!(ask(&scene, &token, &mut passed), expected, "{audience:?}");
     }
     use CacheResult::{Hit, Miss};
     assert_eq!(passed.1, [Miss, Hit, Hit, Hit]);

@@ -1,22 +1,13 @@
 //! What plans and routes ask for beyond a credential: rules that select a plan, claims, audiences, resources. All of it
 //! is asked every time; a remembered token has no advantage.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use http::HeaderName;
 use serde_json::{Value, json};
 
-use super::{
-    ACME, Cache, DataPlane, Memory, NOW, Passed, Request, RequestView, SECONDS, Stage, Verdict, evaluate,
-    outcome,
-};
-use crate::config::parse;
-use crate::issuer::KeyRing;
-use crate::snapshot::{Inputs, Snapshot, compile};
-use crate::subscription::Index;
+use super::scene::Scene;
+use super::{ACME, Passed, Request, SECONDS, Stage, outcome};
 
 const CONFIGURATION: &str = r#"
 [[listener]]
@@ -138,54 +129,19 @@ api = "chosen"
 plan = "acme"
 "#;
 
-struct Scene {
-    snapshot: Snapshot,
-    index: Index,
-    verdicts: Cache<Arc<Verdict>>,
-}
+/// Rows over one scene.
+struct Terms(Scene);
 
-// === impl Scene ===
+// === impl Terms ===
 
-impl Scene {
+impl Terms {
     fn set() -> Self {
-        let jwks = json!({ "keys": [ACME.public_jwk("k1")] }).to_string();
-        let files = Memory(BTreeMap::from([
-            (PathBuf::from("t.toml"), CONFIGURATION.as_bytes().to_vec()),
-            (PathBuf::from("acme.json"), jwks.into_bytes()),
-        ]));
-        let inputs = Inputs {
-            files: &files,
-            key_ring: &KeyRing::default(),
-            now: NOW,
-            generation: 1,
-        };
-        let snapshot = parse(Path::new("t.toml"), &files).and_then(|config| compile(config, inputs));
-        let snapshot = snapshot.map_err(|mistakes| mistakes.to_string()).unwrap();
-        let index = Index::default();
-        index.admit(&snapshot.declared);
-        Self {
-            snapshot,
-            index,
-            verdicts: Cache::new(64),
-        }
+        Self(Scene::set(CONFIGURATION))
     }
 
     /// The outcome, `Allow` and the challenge, in one line.
     fn ask(&self, request: &Request, client: Option<IpAddr>, passed: &mut Passed) -> String {
-        let plane = DataPlane {
-            snapshot: &self.snapshot,
-            index: &self.index,
-            verdicts: &self.verdicts,
-        };
-        let view = RequestView {
-            method: &request.method,
-            host: "",
-            path: &request.path,
-            query: None,
-            headers: &request.headers,
-            client,
-        };
-        let decided = evaluate(&plane, &view, NOW, passed);
+        let decided = self.0.decide(request, client, passed);
         let mut line = outcome(&decided);
         if let Err(denial) = &decided {
             let answer = denial.answer();
@@ -237,7 +193,7 @@ const AUDIENCE: &str = "403 audience_required; Bearer error=\"insufficient_scope
 
 #[test]
 fn a_route_demands_claims_after_mapping() {
-    let scene = Scene::set();
+    let scene = Terms::set();
     let permit = "permit routes/any";
     for (claims, expected) in [
         (json!({ "tenant": "acme", "roles": "ops" }), permit),
@@ -273,7 +229,7 @@ fn a_route_demands_claims_after_mapping() {
 
 #[test]
 fn a_route_demands_an_audience_of_its_own() {
-    let scene = Scene::set();
+    let scene = Terms::set();
     for (audience, expected) in [
         (json!("payments"), "permit routes/any"),
         (json!(["orders", "payments"]), "permit routes/any"),
@@ -286,7 +242,7 @@ fn a_route_demands_an_audience_of_its_own() {
 
 #[test]
 fn scopes_come_before_claims_before_audiences() {
-    let scene = Scene::set();
+    let scene = Terms::set();
     for (claims, expected) in [
         (
             json!({}),
@@ -305,7 +261,7 @@ fn scopes_come_before_claims_before_audiences() {
 
 #[test]
 fn the_first_plan_whose_rule_holds_is_the_callers() {
-    let scene = Scene::set();
+    let scene = Terms::set();
     let admin = json!({ "tenant": "acme", "roles": ["admin"] });
     scene.check("PUT /chosen/x", admin.clone(), "permit chosen/acme");
     // The rule comes before the subscription, which nobody else has.
@@ -341,7 +297,7 @@ fn the_first_plan_whose_rule_holds_is_the_callers() {
 
 #[test]
 fn nobody_gets_the_first_keyless_plan_whose_rule_holds() {
-    let scene = Scene::set();
+    let scene = Terms::set();
     scene.check_nobody("GET /anonymous/x", "10.1.1.1", "permit anonymous/inside");
     scene.check_nobody("PUT /anonymous/x", "10.1.1.1", "permit anonymous/inside");
     scene.check_nobody("GET /anonymous/x", "192.0.2.1", "permit anonymous/reading");
@@ -363,7 +319,7 @@ fn nobody_gets_the_first_keyless_plan_whose_rule_holds() {
 
 #[test]
 fn a_plan_demands_claims_and_lets_callers_reach_what_it_lists() {
-    let scene = Scene::set();
+    let scene = Terms::set();
     let acme = json!({ "tenant": "acme" });
     for (request, expected) in [
         ("GET /lists/menu/1", "permit lists/gold"),
@@ -404,7 +360,7 @@ fn a_plan_demands_claims_and_lets_callers_reach_what_it_lists() {
 fn what_a_plan_lists_is_judged_last() {
     let mut passed = Passed::default();
     let request = Request::new("GET", "/lists/other").bearer(&token(json!({})));
-    Scene::set().ask(&request, None, &mut passed);
+    Terms::set().ask(&request, None, &mut passed);
     use Stage::{Credential, Identity, Route, Subscription, Token};
     assert_eq!(passed.0, [Route, Credential, Token, Identity, Subscription]);
 }

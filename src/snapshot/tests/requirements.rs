@@ -71,7 +71,7 @@ fn resources_are_paths_and_methods_as_routes_have_them() {
              resources.deny = [{ path = \"a\", methods = [\"get\"] }, { path = \"/a/../b\" }]",
             "9:44: the method `get`: methods are written in upper case: \
              resources.deny = [{ path = \"a\", methods = [\"get\"] }, { path = \"/a/../b\" }]",
-            "9:62: the path `/a/../b`: a path pattern must be written as it will be matched: normalised, at most 64 \
+            "9:63: the path `/a/../b`: a path pattern must be written as it will be matched: normalised, at most 64 \
              segments: resources.deny = [{ path = \"a\", methods = [\"get\"] }, { path = \"/a/../b\" }]",
         ],
     );

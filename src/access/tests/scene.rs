@@ -1,0 +1,75 @@
+//! A small world for one question: a configuration of its own, one issuer's key, a moment that stands still.
+//! What many questions share is in the parent's world; a scene holds what only one of them is about.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::{
+    ACME, Cache, DataPlane, Denial, Memory, NOW, Passed, Permit, Request, RequestView, Verdict, evaluate,
+};
+use crate::config::parse;
+use crate::issuer::KeyRing;
+use crate::snapshot::{Inputs, Snapshot, compile};
+use crate::subscription::Index;
+
+/// What decisions read. It remembers tokens.
+pub(super) struct Scene {
+    pub(super) snapshot: Snapshot,
+    pub(super) index: Index,
+    verdicts: Cache<Arc<Verdict>>,
+}
+
+// === impl Scene ===
+
+impl Scene {
+    /// From a configuration in which `acme.json` has the key of [`ACME`].
+    pub(super) fn set(configuration: &str) -> Self {
+        let jwks = json!({ "keys": [ACME.public_jwk("k1")] }).to_string();
+        let files = Memory(BTreeMap::from([
+            (PathBuf::from("t.toml"), configuration.as_bytes().to_vec()),
+            (PathBuf::from("acme.json"), jwks.into_bytes()),
+        ]));
+        let inputs = Inputs {
+            files: &files,
+            key_ring: &KeyRing::default(),
+            now: NOW,
+            generation: 1,
+        };
+        let snapshot = parse(Path::new("t.toml"), &files).and_then(|config| compile(config, inputs));
+        let snapshot = snapshot.map_err(|mistakes| mistakes.to_string()).unwrap();
+        let index = Index::default();
+        index.admit(&snapshot.declared);
+        Self {
+            snapshot,
+            index,
+            verdicts: Cache::new(64),
+        }
+    }
+
+    /// Decides about a request from `client`.
+    pub(super) fn decide(
+        &self,
+        request: &Request,
+        client: Option<IpAddr>,
+        passed: &mut Passed,
+    ) -> Result<Permit, Box<Denial>> {
+        let plane = DataPlane {
+            snapshot: &self.snapshot,
+            index: &self.index,
+            verdicts: &self.verdicts,
+        };
+        let view = RequestView {
+            method: &request.method,
+            host: "",
+            path: &request.path,
+            query: None,
+            headers: &request.headers,
+            client,
+        };
+        evaluate(&plane, &view, NOW, passed)
+    }
+}
