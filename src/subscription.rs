@@ -4,12 +4,14 @@
 //! paused stops on the next request. An entry is never replaced for a change of its terms: the terms inside it are
 //! swapped. So whatever else an entry comes to carry (counters) survives every change and every reload.
 
+mod change;
 mod index;
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+pub use change::{ApiKeyEntry, ApplicationEntry, Change, SubscriptionEntry};
 pub use index::{Declared, DeclaredApplication, DeclaredSubscription, Index};
 
 use crate::id::{ApplicationId, PlanId};

@@ -48,16 +48,11 @@ pub struct ClientIdRecord {
     pub id: String,
 }
 
-/// An application's agreement to a plan; its id begins with the application's and a colon.
+/// An application's agreement to a plan; the record's id is `application:api:plan`, and names hold no colon. So an
+/// application has one agreement to a plan at a time, and what a change is about can be read off its key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SubscriptionRecord {
-    /// Whose.
-    pub application: String,
-    /// The API's name.
-    pub api: String,
-    /// The plan's name.
-    pub plan: String,
     /// Where it is in its life.
     pub status: SubscriptionStatus,
     /// Not in force before.
@@ -84,7 +79,7 @@ pub enum SubscriptionStatus {
     Closed,
 }
 
-/// An API key; its id begins with its subscription's and a colon. The key itself is nowhere.
+/// An API key; the record's id is `application:api:plan:number`. The key itself is nowhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApiKeyRecord {
