@@ -37,6 +37,8 @@ use shown::Shown;
 
 /// A longer token is verified every time: what is kept of a token grows with it, and real ones have 1 to 2 KiB.
 const REMEMBERED_BYTES_MAX: usize = 4096;
+/// Nor is what takes more than this: mapping may make much of a short claim.
+const REMEMBERED_WEIGHT_MAX: usize = 8192;
 
 /// What a decision reads: one snapshot from beginning to end, and the living index. Keys hang on the snapshot's
 /// issuers.
@@ -256,7 +258,9 @@ fn authenticate<'p>(
         observer.cache(CacheResult::Miss);
     }
     let authentic = verify(found, bearer, now, observer)?;
-    if bearer.token.len() > REMEMBERED_BYTES_MAX {
+    if bearer.token.len() > REMEMBERED_BYTES_MAX
+        || authentic.verdict.identity.weight() > REMEMBERED_WEIGHT_MAX
+    {
         return Ok(authentic);
     }
     plane

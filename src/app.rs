@@ -38,7 +38,7 @@ use crate::proxy::{Cell, Gateway, KeyMiss, Verdicts};
 use crate::snapshot::Snapshot;
 use crate::subscription::Index;
 use crate::telemetry::{Telemetry, TelemetryError};
-use crate::time::Clock;
+use crate::time::{Clock, UnixTime};
 
 /// How long the first key fetches may hold up the start: a little longer than one fetch may take.
 const FIRST_KEYS_WAIT: Duration = Duration::from_secs(6);
@@ -243,6 +243,7 @@ impl App {
             let endpoints = StatusEndpoints {
                 telemetry: Arc::clone(&telemetry),
                 readiness: Arc::clone(&readiness),
+                troubles: troubles(&cell),
             };
             let mut service = ListeningService::new("metrics".to_owned(), endpoints);
             service.threads = Some(1);
@@ -361,6 +362,42 @@ fn watch_cells(telemetry: &Telemetry, cell: &Arc<Cell>, index: &Arc<Index>, verd
             }
         }
     }));
+}
+
+/// As RFC 3339 writes it, to the second.
+fn moment(time: UnixTime) -> String {
+    jiff::Timestamp::from_second(time.seconds())
+        .map_or_else(|_| "the beginning".to_owned(), |time| time.to_string())
+}
+
+/// Names the issuers whose keys are not here, or could not be refreshed in time.
+fn troubles(cell: &Arc<Cell>) -> Box<dyn Fn() -> String + Send + Sync> {
+    let cell = Arc::clone(cell);
+    Box::new(move || {
+        let now = Clock.now();
+        let mut lines = String::new();
+        for issuer in &cell.snapshot().issuers {
+            let KeySource::Jwks(schedule) = &issuer.source else {
+                continue;
+            };
+            let held = issuer.ring.held();
+            let trouble = match held.as_ref().map(|held| held.fetched_at) {
+                None => "no keys yet".to_owned(),
+                Some(at) if now >= at.plus(schedule.stale_after) => {
+                    format!(
+                        "no usable keys, stale since {}",
+                        moment(at.plus(schedule.stale_after))
+                    )
+                }
+                Some(at) if now >= at.plus(schedule.refresh_interval.saturating_mul(2)) => {
+                    format!("keys not refreshed since {}", moment(at))
+                }
+                Some(_) => continue,
+            };
+            lines.push_str(&format!("issuer {}: {trouble}\n", issuer.name));
+        }
+        lines
+    })
 }
 
 /// Pingora's settings. Whatever it leaves unbounded or sets for another kind of service is set here.

@@ -68,6 +68,8 @@ pub enum IdentityError {
     ScopesType,
     /// A claim has a type that its transformation does not work on.
     TransformationType,
+    /// A transformation would make a claim longer than a token may be.
+    TransformationTooLong,
     /// The members of a list could not be told apart once they are joined.
     JoinAmbiguous,
 }
@@ -131,6 +133,13 @@ impl Identity {
         self.scopes.iter()
     }
 
+    /// About how many bytes it takes to keep it.
+    pub fn weight(&self) -> usize {
+        let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
+        let claims: usize = self.claims.iter().flatten().map(Value::weight).sum();
+        size_of::<Self>() + text(&self.subject) + text(&self.client_id) + self.scopes.weight() + claims
+    }
+
     /// The kept claim at this place of [`ClaimMapping::kept`].
     pub fn claim(&self, index: usize) -> Option<&Value<'static>> {
         self.claims.get(index).and_then(Option::as_ref)
@@ -141,12 +150,13 @@ impl Identity {
 
 impl IdentityError {
     /// Every reason there is.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::SubjectType,
         Self::SubjectMissing,
         Self::ClientIdType,
         Self::ScopesType,
         Self::TransformationType,
+        Self::TransformationTooLong,
         Self::JoinAmbiguous,
     ];
 
@@ -158,6 +168,7 @@ impl IdentityError {
             Self::ClientIdType => "client_id_type_invalid",
             Self::ScopesType => "scopes_type_invalid",
             Self::TransformationType => "transformation_type_invalid",
+            Self::TransformationTooLong => "transformation_too_long",
             Self::JoinAmbiguous => "join_ambiguous",
         }
     }
@@ -198,6 +209,10 @@ impl Scopes {
         self.text.push_str(scope);
         // A token has 16 KiB.
         self.ends.push(u32::try_from(self.text.len()).unwrap_or(u32::MAX));
+    }
+
+    fn weight(&self) -> usize {
+        self.text.len() + size_of_val(self.ends.as_slice())
     }
 
     fn has(&self, scope: &str) -> bool {

@@ -117,7 +117,7 @@ pub fn compile(mut config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mista
     let shared = issuers::Shared {
         default_map: claims::map(claim_mappings, &mut mistakes),
         audience: server.audience.as_ref().map(|audience| audience.value.clone()),
-        approvals: issuers::approvals(&keys, &approvals_path, &issuers, inputs, &mut mistakes),
+        approvals: issuers::approvals(&approvals_path, &issuers, inputs, &mut warnings),
     };
     let (mut http, process) =
         server::compile(server, listeners, metrics, access_log, &mut kept, &mut mistakes);

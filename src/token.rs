@@ -23,6 +23,7 @@ mod shared_secret;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod weak;
 
 pub mod json;
 

@@ -184,6 +184,7 @@ const fn of_identity(error: IdentityError) -> &'static str {
         }
         IdentityError::ClientIdType => "The client id is no string.",
         IdentityError::ScopesType => "The scopes are neither a string nor a list of strings.",
+        IdentityError::TransformationTooLong => "A transformation would make a claim longer than 16 KiB.",
         IdentityError::TransformationType => {
             "A claim has a type that the steps of its claim mapping do not work on."
         }

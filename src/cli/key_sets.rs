@@ -212,7 +212,8 @@ impl Approve {
 /// Adds an approval to the file, in one step: a gateway that looks meanwhile sees the old file or the new one.
 fn approve(path: &Path, issuer: &IssuerName, fingerprint: Fingerprint) -> io::Result<()> {
     let mut approvals = match std::fs::read(path) {
-        Ok(text) => Approvals::parse(&text).map_err(io::Error::other)?,
+        // What cannot be read approves nothing now, and need not be kept.
+        Ok(text) => Approvals::parse(&text).unwrap_or_default(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Approvals::default(),
         Err(error) => return Err(error),
     };

@@ -1,7 +1,8 @@
 //! What the gateway says of itself: `/metrics` for Prometheus, `/live` and `/ready` for whoever starts and routes.
 //!
 //! Live means that the process answers. Ready means that its listeners accept and that the first key fetches are done
-//! or timed out; it says nothing about issuers that are down later, whose callers get 503 while all others are served.
+//! or timed out; it is not taken back for issuers that are down later, whose callers get 503 while all others are served.
+//! Those are named below the word.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,6 +25,8 @@ pub struct StatusEndpoints {
     pub telemetry: Arc<Telemetry>,
     /// Whether the gateway is ready.
     pub readiness: Arc<Readiness>,
+    /// What is not as it should be although the gateway is ready, a line each.
+    pub troubles: Box<dyn Fn() -> String + Send + Sync>,
 }
 
 // === impl Readiness ===
@@ -61,15 +64,21 @@ impl ServeHttp for StatusEndpoints {
                 }
             },
             "/live" => text(StatusCode::OK, "live\n"),
-            "/ready" if self.readiness.get() => text(StatusCode::OK, "ready\n"),
+            "/ready" if self.readiness.get() => answer(
+                StatusCode::OK,
+                PLAIN,
+                format!("ready\n{}", (self.troubles)()).into_bytes(),
+            ),
             "/ready" => text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
             _ => text(StatusCode::NOT_FOUND, "there are /metrics, /live and /ready\n"),
         }
     }
 }
 
+const PLAIN: &str = "text/plain; charset=utf-8";
+
 fn text(status: StatusCode, body: &'static str) -> Response<Vec<u8>> {
-    answer(status, "text/plain; charset=utf-8", body.into())
+    answer(status, PLAIN, body.into())
 }
 
 fn answer(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response<Vec<u8>> {

@@ -11,9 +11,12 @@ use super::CredentialError;
 
 /// The value of the one cookie of this name.
 pub(super) fn find<'r>(name: &str, headers: &'r HeaderMap) -> Result<Option<&'r str>, CredentialError> {
-    let fields = headers.get_all(COOKIE).iter();
-    let pairs = fields.flat_map(|field| field.as_bytes().split(|byte| *byte == b';'));
-    let mut named = pairs.filter(|pair| is_named(pair, name));
+    let fields = || headers.get_all(COOKIE).iter();
+    let pairs = || fields().flat_map(|field| field.as_bytes().split(|byte| *byte == b';'));
+    if pairs().any(|pair| hides(pair, name)) {
+        return Err(CredentialError::Malformed);
+    }
+    let mut named = pairs().filter(|pair| is_named(pair, name));
     let Some(pair) = named.next() else {
         return Ok(None);
     };
@@ -32,6 +35,20 @@ pub(super) fn find<'r>(name: &str, headers: &'r HeaderMap) -> Result<Option<&'r 
 pub(super) fn is_named(pair: &[u8], name: &str) -> bool {
     let own = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
     own.trim_ascii() == name.as_bytes()
+}
+
+/// Whether some server would find the cookie inside this pair: behind white space, a comma or a quote (RFC 2109 took
+/// commas, and servers still do).
+fn hides(pair: &[u8], name: &str) -> bool {
+    let name = name.as_bytes();
+    let candidates = pair.windows(name.len()).enumerate().skip(1);
+    candidates.filter(|(_, part)| *part == name).any(|(at, _)| {
+        let before = pair.get(at - 1).copied().unwrap_or_default();
+        let after = pair.get(at + name.len()..).unwrap_or_default().trim_ascii_start();
+        // White space before all of the pair is the usual way to write it.
+        let first = pair.get(..at).unwrap_or_default().trim_ascii_start().is_empty();
+        !first && after.starts_with(b"=") && (before.is_ascii_whitespace() || matches!(before, b',' | b'"'))
+    })
 }
 
 /// The field without the pairs that are ours; nothing if there are none.

@@ -12,6 +12,9 @@ use super::{CredentialError, word};
 
 /// The value of the one parameter of this name.
 pub(super) fn find<'r>(name: &str, query: &'r str) -> Result<Option<Cow<'r, str>>, CredentialError> {
+    if query.split(['&', ';']).any(|parameter| is_alias(parameter, name)) {
+        return Err(CredentialError::Malformed);
+    }
     let mut named = query.split('&').filter(|parameter| is_named(parameter, name));
     let Some(parameter) = named.next() else {
         return Ok(None);
@@ -39,6 +42,23 @@ pub(super) fn is_named(parameter: &str, name: &str) -> bool {
         let own = part.split('=').next().unwrap_or_default();
         percent_decode_str(own).eq(name.bytes())
     })
+}
+
+/// Whether a parameter has another name that some servers take for this one: in other letters, with a dot, a blank or a
+/// bracket for `_`, with blanks before, or with NUL and more behind.
+fn is_alias(parameter: &str, name: &str) -> bool {
+    let own = parameter.split('=').next().unwrap_or_default();
+    let decoded = || percent_decode_str(own);
+    let folded = decoded().skip_while(|byte| matches!(byte, b' ' | b'+')).map(fold);
+    let wanted = name.bytes().map(fold);
+    !decoded().eq(name.bytes()) && folded.take_while(|byte| *byte != 0).eq(wanted)
+}
+
+fn fold(byte: u8) -> u8 {
+    match byte {
+        b'.' | b' ' | b'+' | b'[' => b'_',
+        other => other.to_ascii_lowercase(),
+    }
 }
 
 /// The query without the parameters that are ours; nothing if there are none.

@@ -255,9 +255,9 @@ impl Case<'_> {
                 let mapping = self.cites.mapping(name, "sub").map(|(_, place)| place);
                 Advice::place(mapping.or_else(|| self.cites.issuer(name, "claim_mapping")))
             }
-            IdentityError::TransformationType | IdentityError::JoinAmbiguous => {
-                Advice::place(self.cites.issuer(name, "claim_mapping"))
-            }
+            IdentityError::TransformationType
+            | IdentityError::TransformationTooLong
+            | IdentityError::JoinAmbiguous => Advice::place(self.cites.issuer(name, "claim_mapping")),
         }
     }
 

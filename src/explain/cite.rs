@@ -5,6 +5,10 @@ use super::report::Cite;
 use crate::id::PlanId;
 use crate::snapshot::{ApiPlaces, ApplicationPlaces, IssuerPlaces, Places, PlanPlaces, Spot, Written};
 
+/// The keys that say where an issuer's keys come from; an issuer has one of them, and may have `jwks`
+/// beside `discovery`.
+pub(super) const KEY_SOURCES: [&str; 4] = ["discovery", "jwks", "keys", "secrets"];
+
 /// Looks places up.
 #[derive(Clone, Copy)]
 pub(super) struct Cites<'s> {

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use super::cite::Cites;
+use super::cite::{Cites, KEY_SOURCES};
 use super::record::Checks;
 use super::report::{Cite, Line};
 use super::words;
@@ -107,7 +107,7 @@ impl Shown {
         if !checks.token_type {
             return lines;
         }
-        let place = cites.issuer_any(name, &["jwks", "keys", "secrets"]);
+        let place = cites.issuer_any(name, &KEY_SOURCES);
         let Some(key) = &checks.key else {
             let text = format!(
                 "none for {}, of {}",

@@ -20,6 +20,8 @@ const PROGRAM_BYTES_MAX: usize = 512 * 1024;
 const MATCHER_BYTES_MAX: usize = 256 * 1024;
 /// Groups within groups within groups: patterns that people can read have few.
 const NESTED_MAX: u32 = 32;
+/// A claim that steps make longer than this is refused: no claim is longer as it comes, since no token is.
+const CLAIM_BYTES_MAX: usize = 16 * 1024;
 /// The capture group that counts where a pattern has several.
 const GROUP: &str = "value";
 
@@ -130,7 +132,8 @@ impl Transformation {
     /// The value after all steps; nothing, if the pattern did not match. `null` has nothing to work on and stays.
     ///
     /// # Errors
-    /// [`IdentityError::TransformationType`] and [`IdentityError::JoinAmbiguous`].
+    /// [`IdentityError::TransformationType`], [`IdentityError::TransformationTooLong`] and
+    /// [`IdentityError::JoinAmbiguous`].
     pub(super) fn apply(&self, value: &Value<'_>) -> Result<Option<Value<'static>>, IdentityError> {
         if matches!(value, Value::Null) {
             return Ok(Some(Value::Null));
@@ -149,9 +152,15 @@ impl Transformation {
             texts.each(|text| text.to_mut().make_ascii_lowercase());
         }
         if let Some(prefix) = &self.prefix {
+            if texts.bytes(prefix.len()) > CLAIM_BYTES_MAX {
+                return Err(IdentityError::TransformationTooLong);
+            }
             texts.each(|text| text.to_mut().insert_str(0, prefix));
         }
         if let Some(separator) = &self.join {
+            if texts.bytes(separator.len()) > CLAIM_BYTES_MAX {
+                return Err(IdentityError::TransformationTooLong);
+            }
             texts = texts.joined(separator)?;
         }
         Ok(Some(texts.into_value()))
@@ -200,6 +209,15 @@ impl<'v> Texts<'v> {
         };
         let pieces = text.split(separator).filter(|piece| !piece.is_empty());
         Ok(Self::Many(pieces.map(|piece| piece.to_owned().into()).collect()))
+    }
+
+    /// How long all texts are together, with so many more bytes each.
+    fn bytes(&self, more: usize) -> usize {
+        let texts = match self {
+            Self::One(text) => std::slice::from_ref(text),
+            Self::Many(members) => members,
+        };
+        texts.iter().map(|text| text.len() + more).sum()
     }
 
     fn each(&mut self, change: impl Fn(&mut Cow<'v, str>)) {

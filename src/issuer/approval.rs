@@ -13,6 +13,9 @@ use crate::token::{Fingerprint, FingerprintError};
 /// How long an approval may wait for its set.
 pub const APPROVAL_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// An approval from further ahead is not yet one.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(5 * 60);
+
 /// The first line of a file that is written here.
 const HEADING: &str = "# Key sets that an operator has looked at: fingerprint, time, issuer.";
 
@@ -70,7 +73,9 @@ pub enum ApprovalsError {
 impl Approval {
     /// Whether it is for this set, at this time.
     pub fn lets_in(&self, fingerprint: Fingerprint, now: UnixTime) -> bool {
-        self.fingerprint == fingerprint && now < self.at.plus(APPROVAL_LIFETIME)
+        // Nobody approves tomorrow; clocks of two machines may differ a little.
+        let begun = now.plus(CLOCKS_DIFFER) >= self.at;
+        self.fingerprint == fingerprint && begun && now < self.at.plus(APPROVAL_LIFETIME)
     }
 }
 

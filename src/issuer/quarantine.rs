@@ -27,7 +27,7 @@ pub struct Terms {
 pub enum Suspicion {
     /// It holds no key that could be used.
     NoUsableKey,
-    /// A key id that is held comes with another key.
+    /// A key id that is held, or was, comes with another key.
     KidReused(String),
     /// None of the present keys is in it.
     FullReplacement,
@@ -74,8 +74,8 @@ pub(super) fn suspicion(
     let new = keys.keys();
     let mut reused = new.iter().filter_map(|key| {
         let kid = key.kid()?;
-        let mut known = old.iter().filter(|old| old.kid() == Some(kid)).peekable();
-        let reused = known.peek().is_some() && !known.any(|old| old.material() == key.material());
+        let mut known = held.known_by(kid).peekable();
+        let reused = known.peek().is_some() && !known.any(|material| material == key.material());
         reused.then(|| kid.to_owned())
     });
     if let Some(kid) = reused.next() {

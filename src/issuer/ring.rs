@@ -14,6 +14,9 @@ use crate::id::IssuerName;
 use crate::time::UnixTime;
 use crate::token::{Fingerprint, Jwks, KeySet, Skipped};
 
+/// So many keys that are gone are remembered: years of rotations, or a document of a hostile issuer.
+const RETIRED_MAX: usize = 200;
+
 /// The present keys of one issuer from one source; replaced whole, read without a lock.
 #[derive(Debug, Default)]
 pub struct Ring {
@@ -29,6 +32,8 @@ pub struct HeldKeys {
     pub skipped: Vec<Skipped>,
     /// When they were fetched.
     pub fetched_at: UnixTime,
+    /// Ids of keys that are gone, and which keys they were; the newest last.
+    retired: Vec<(Box<str>, Fingerprint)>,
     /// The approval that let these keys or earlier ones in; it lets nothing in again.
     spent: Option<Approval>,
 }
@@ -80,6 +85,7 @@ impl Ring {
             keys,
             skipped: Vec::new(),
             fetched_at: now,
+            retired: Vec::new(),
             spent: None,
         });
     }
@@ -117,10 +123,14 @@ impl Ring {
             taken.keys_changed = held.keys.fingerprint() != fingerprint;
             taken.skipped_changed = held.skipped != skipped;
         }
+        let retired = held
+            .as_deref()
+            .map_or_else(Vec::new, |held| held.retired_by(&keys));
         self.replace(HeldKeys {
             keys,
             skipped,
             fetched_at: now,
+            retired,
             spent,
         });
         Ok(taken)
@@ -151,6 +161,35 @@ impl Ring {
     pub(super) fn keys(&self, fresh: impl FnOnce(&HeldKeys) -> bool) -> Option<Keys> {
         let held = self.held.load();
         fresh(held.as_ref()?).then_some(Keys(held))
+    }
+}
+
+// === impl HeldKeys ===
+
+impl HeldKeys {
+    /// What each key was that had this id: those that are here, and those that went.
+    pub(super) fn known_by(&self, kid: &str) -> impl Iterator<Item = Fingerprint> {
+        let present = self.keys.keys().iter().filter(move |key| key.kid() == Some(kid));
+        let retired = self.retired.iter().filter(move |(id, _)| **id == *kid);
+        present
+            .map(|key| key.material())
+            .chain(retired.map(|(_, material)| *material))
+    }
+
+    /// What is gone when these keys have taken the place of the present ones.
+    fn retired_by(&self, keys: &KeySet) -> Vec<(Box<str>, Fingerprint)> {
+        let is_here = |kid: &str| keys.keys().iter().any(|key| key.kid() == Some(kid));
+        let present = self
+            .keys
+            .keys()
+            .iter()
+            .filter_map(|key| Some((key.kid()?.into(), key.material())));
+        let mut retired: Vec<(Box<str>, Fingerprint)> = self.retired.clone();
+        retired.extend(present);
+        retired.retain(|(kid, _)| !is_here(kid));
+        let excess = retired.len().saturating_sub(RETIRED_MAX);
+        retired.drain(..excess);
+        retired
     }
 }
 

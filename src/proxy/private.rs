@@ -17,6 +17,10 @@ pub(super) fn keep(response: &mut ResponseHeader, permit: &Permit) -> Result<()>
     if !elsewhere || response.status.is_informational() {
         return Ok(());
     }
+    // These speak to the shared caches of a network and override the field above (RFC 9213 section 2.2).
+    for targeted in ["cdn-cache-control", "surrogate-control"] {
+        response.remove_header(targeted);
+    }
     let fields = response.headers.get_all(CACHE_CONTROL).iter();
     // What is no text is nothing that a cache could go by.
     let texts: Vec<&str> = fields.filter_map(|field| field.to_str().ok()).collect();

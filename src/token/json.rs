@@ -8,8 +8,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 
-use serde::Deserialize;
-use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 pub use serde_json::Number;
 
 /// Nesting of objects and arrays: claims with more than a handful of levels do not occur, stack overflows do.
@@ -56,7 +55,6 @@ pub fn parse_object(text: &[u8]) -> Result<Object<'_>, JsonError> {
     let seed = ValueSeed {
         depth: 0,
         fault: &fault,
-        strict: true,
     };
     let value = seed.deserialize(&mut deserializer).map_err(|_| fault.get())?;
     deserializer.end().map_err(|_| JsonError::Syntax)?;
@@ -66,16 +64,10 @@ pub fn parse_object(text: &[u8]) -> Result<Object<'_>, JsonError> {
     }
 }
 
-/// A value inside a larger document: its faults are its own and do not end the reading of the rest. Syntax does.
-#[derive(Debug)]
-pub(super) struct Inner(pub(super) Result<Value<'static>, JsonError>);
-
 #[derive(Clone, Copy)]
 struct ValueSeed<'f> {
     depth: u32,
     fault: &'f Cell<JsonError>,
-    /// Whether a fault ends the reading; otherwise it is noted, and what stands there is of no account.
-    strict: bool,
 }
 
 // === impl Value ===
@@ -95,6 +87,22 @@ impl<'t> Value<'t> {
             Self::Object(object) => Some(object),
             _ => None,
         }
+    }
+
+    /// About how many bytes it takes to keep it.
+    pub fn weight(&self) -> usize {
+        size_of::<Self>()
+            + match self {
+                Self::Null | Self::Bool(_) | Self::Number(_) => 0,
+                Self::String(text) => text.len(),
+                Self::Array(members) => members.iter().map(Value::weight).sum(),
+                Self::Object(object) => {
+                    let members = object.members.iter();
+                    members
+                        .map(|(name, value)| size_of_val(name) + name.len() + value.weight())
+                        .sum()
+                }
+            }
     }
 
     /// The same value, free of the text it came from.
@@ -162,47 +170,24 @@ impl<'t> Object<'t> {
     }
 }
 
-// === impl Inner ===
-
-impl<'t> Deserialize<'t> for Inner {
-    fn deserialize<D: serde::Deserializer<'t>>(deserializer: D) -> Result<Self, D::Error> {
-        // No other fault is ever noted by a reading that goes on, so this one stands for none.
-        let fault = Cell::new(JsonError::Syntax);
-        let seed = ValueSeed {
-            depth: 0,
-            fault: &fault,
-            strict: false,
-        };
-        let value = seed.deserialize(deserializer)?;
-        Ok(Self(match fault.get() {
-            JsonError::Syntax => Ok(value.to_static()),
-            noted => Err(noted),
-        }))
-    }
-}
-
 // === impl ValueSeed ===
 
 impl ValueSeed<'_> {
-    /// Notes a fault, which ends the reading if this one is strict.
-    fn fail<E: serde::de::Error>(&self, fault: JsonError) -> Result<(), E> {
+    /// Notes a fault; the error itself only ends the reading.
+    fn fail<E: serde::de::Error>(&self, fault: JsonError) -> E {
         self.fault.set(fault);
-        if self.strict {
-            Err(E::custom("refused"))
-        } else {
-            Ok(())
-        }
+        E::custom("refused")
     }
 
-    /// For what is inside; nothing if that is too deep.
-    fn deeper<E: serde::de::Error>(&self) -> Result<Option<Self>, E> {
+    /// For what is inside.
+    fn deeper<E: serde::de::Error>(&self) -> Result<Self, E> {
         if self.depth == DEPTH_MAX {
-            return self.fail(JsonError::TooDeep).map(|()| None);
+            return Err(self.fail(JsonError::TooDeep));
         }
-        Ok(Some(Self {
+        Ok(Self {
             depth: self.depth + 1,
             ..*self
-        }))
+        })
     }
 }
 
@@ -252,10 +237,7 @@ impl<'t> Visitor<'t> for ValueSeed<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'t>>(self, mut sequence: A) -> Result<Value<'t>, A::Error> {
-        let Some(seed) = self.deeper()? else {
-            while sequence.next_element::<IgnoredAny>()?.is_some() {}
-            return Ok(Value::Null);
-        };
+        let seed = self.deeper()?;
         let mut values = Vec::new();
         while let Some(value) = sequence.next_element_seed(seed)? {
             values.push(value);
@@ -264,10 +246,7 @@ impl<'t> Visitor<'t> for ValueSeed<'_> {
     }
 
     fn visit_map<A: MapAccess<'t>>(self, mut map: A) -> Result<Value<'t>, A::Error> {
-        let Some(seed) = self.deeper()? else {
-            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-            return Ok(Value::Null);
-        };
+        let seed = self.deeper()?;
         let mut object = Object {
             members: Vec::with_capacity(8),
         };
@@ -276,13 +255,13 @@ impl<'t> Visitor<'t> for ValueSeed<'_> {
                 return Err(A::Error::custom("a name is a string"));
             };
             if object.members.len() < MEMBERS_PAIRWISE_MAX && object.get(&name).is_some() {
-                self.fail(JsonError::Duplicate)?;
+                return Err(self.fail(JsonError::Duplicate));
             }
             let value = map.next_value_seed(seed)?;
             object.members.push((name, value));
         }
         if object.members.len() > MEMBERS_PAIRWISE_MAX && object.has_duplicates() {
-            self.fail(JsonError::Duplicate)?;
+            return Err(self.fail(JsonError::Duplicate));
         }
         Ok(Value::Object(object))
     }

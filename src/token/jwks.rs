@@ -7,10 +7,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::algorithm::{Algorithm, KeyKind};
 use super::hint::Thumbprint;
-use super::json::{Inner, JsonError, Value};
+use super::json::{JsonError, Object, Value, parse_object};
 use super::key::{Key, KeyError, KeySet, Material, RSA_BITS_MIN};
 
 /// A larger document is refused: real ones have a few KiB.
@@ -57,9 +58,11 @@ pub enum JwksError {
     NoUsableKey(Vec<Skipped>),
 }
 
+/// Each key stays text until it is looked at: what is wrong in one, to its last number, is wrong with that one only.
 #[derive(Deserialize)]
-struct Document {
-    keys: Vec<Inner>,
+struct Document<'t> {
+    #[serde(borrow)]
+    keys: Vec<&'t RawValue>,
 }
 
 /// Members of private and symmetric keys (RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1, RFC 8037 section 2).
@@ -92,17 +95,18 @@ pub fn parse_jwks(text: &[u8]) -> Result<Jwks, JwksError> {
     if text.len() > JWKS_BYTES_MAX {
         return Err(JwksError::TooLarge);
     }
-    let document: Document =
+    let document: Document<'_> =
         serde_json::from_slice(text).map_err(|error| JwksError::Json(error.to_string()))?;
     if document.keys.len() > JWKS_KEYS_MAX {
         return Err(JwksError::TooManyKeys);
     }
     let mut keys = Vec::new();
     let mut skipped = Vec::new();
-    for (index, Inner(value)) in document.keys.into_iter().enumerate() {
-        let object = value.as_ref().ok().and_then(Value::as_object);
-        let kid = object.and_then(|jwk| jwk.get("kid")?.as_str()).map(printable);
-        match Jwk::read(value).and_then(Jwk::into_key) {
+    for (index, text) in document.keys.into_iter().enumerate() {
+        let object = parse_object(text.get().as_bytes());
+        let jwk = object.as_ref().ok();
+        let kid = jwk.and_then(|jwk| jwk.get("kid")?.as_str()).map(printable);
+        match Jwk::read(object).and_then(Jwk::into_key) {
             Ok(key) => keys.push(key),
             Err(error) => skipped.push(Skipped { index, kid, error }),
         }
@@ -133,18 +137,19 @@ impl Skipped {
 // === impl Jwk ===
 
 impl Jwk {
-    fn read(value: Result<Value<'_>, JsonError>) -> Result<Self, KeyError> {
+    fn read(jwk: Result<Object<'_>, JsonError>) -> Result<Self, KeyError> {
         let malformed = |_| KeyError::Member("a member");
-        let value = value.map_err(|error| match error {
+        let jwk = jwk.map_err(|error| match error {
             // RFC 7517 section 4: which of two members counts is for the next reader to guess.
             JsonError::Duplicate => KeyError::Duplicate,
-            JsonError::TooDeep | JsonError::Syntax => KeyError::TooDeep,
+            JsonError::TooDeep => KeyError::TooDeep,
+            JsonError::Syntax => KeyError::Member("a member"),
         })?;
-        let is_there = |name: &&str| value.as_object().is_some_and(|jwk| jwk.get(name).is_some());
-        if PRIVATE.iter().any(is_there) {
+        if PRIVATE.iter().any(|name| jwk.get(name).is_some()) {
             return Err(KeyError::Private);
         }
-        serde_json::from_value(serde_json::to_value(value).map_err(malformed)?).map_err(malformed)
+        let value = serde_json::to_value(Value::Object(jwk)).map_err(malformed)?;
+        serde_json::from_value(value).map_err(malformed)
     }
 
     fn into_key(self) -> Result<Key, KeyError> {

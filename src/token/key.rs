@@ -21,7 +21,7 @@ use super::algorithm::{Algorithm, AlgorithmSet, Check, KeyKind};
 use super::error::TokenError;
 use super::fingerprint::Fingerprint;
 use super::hint::{KeyHint, Thumbprint};
-use super::{key_text, shared_secret};
+use super::{key_text, shared_secret, weak};
 use crate::time::UnixTime;
 
 /// RSA moduli of fewer bits are weak (RFC 7518 section 3.3).
@@ -71,6 +71,9 @@ pub enum KeyError {
     /// RSA with an exponent that is even or smaller than 3.
     #[error("an RSA key's exponent must be odd and at least 3")]
     RsaExponent,
+    /// RSA with a modulus that can be taken apart.
+    #[error("the RSA key is worth nothing: {0}")]
+    RsaWeak(&'static str),
     /// A point of small order: everything would verify.
     #[error("the Ed25519 key is a point of small order")]
     SmallOrder,
@@ -357,11 +360,13 @@ impl KeySet {
     }
 }
 
+/// One key may stand in a set several times, under several ids or for several algorithms.
 fn only<'k>(mut keys: impl Iterator<Item = &'k Arc<Key>>) -> Result<&'k Arc<Key>, TokenError> {
-    match (keys.next(), keys.next()) {
-        (Some(key), None) => Ok(key),
-        (None, _) => Err(TokenError::KeyUnknown),
-        (Some(_), Some(_)) => Err(TokenError::KeyAmbiguous),
+    let key = keys.next().ok_or(TokenError::KeyUnknown)?;
+    if keys.all(|other| other.material == key.material) {
+        Ok(key)
+    } else {
+        Err(TokenError::KeyAmbiguous)
     }
 }
 
@@ -414,6 +419,7 @@ impl Material {
                 if !matches!(exponent, [.., last] if last % 2 == 1) || exponent == [1] {
                     return Err(KeyError::RsaExponent);
                 }
+                weak::judge_modulus(modulus)?;
                 let components = rsa::PublicKeyComponents {
                     n: modulus,
                     e: exponent,
@@ -421,15 +427,12 @@ impl Material {
                 let der = components.as_der().map_err(|_| KeyError::Invalid("RSA"))?;
                 Ok((KeyKind::Rsa, der.as_ref().to_vec()))
             }
-            Self::Curve {
-                kind: KeyKind::Ed25519,
-                bytes,
-            } if small_order(&bytes) => Err(KeyError::SmallOrder),
-            Self::Curve {
-                kind: kind @ KeyKind::Ed25519,
-                bytes,
-            } if !is_canonical(&bytes) => Err(KeyError::Invalid(kind_name(kind))),
-            Self::Curve { kind, bytes } => Ok((kind, bytes)),
+            Self::Curve { kind, bytes } => {
+                if kind == KeyKind::Ed25519 {
+                    weak::judge_ed25519(&bytes)?;
+                }
+                Ok((kind, bytes))
+            }
         }
     }
 }
@@ -456,53 +459,6 @@ fn fingerprint(kid: Option<&str>, verifiers: &[(Algorithm, Verifier)], bytes: &[
 fn without_leading_zeros(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     number.get(zeros..).unwrap_or_default()
-}
-
-/// Whether the encoded point has an order of at most 8, in any of its encodings, canonical or not. With such a key,
-/// signatures exist that verify for every message.
-fn small_order(encoded: &[u8]) -> bool {
-    /// The y coordinates of the eight points; the last two stand for 0 and 1 unreduced.
-    const ORDINATES: [[u8; 32]; 7] = [
-        [0; 32],
-        little_endian(1),
-        [
-            0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
-            0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
-        ],
-        [
-            0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
-            0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
-        ],
-        near_prime(0xec),
-        near_prime(0xed),
-        near_prime(0xee),
-    ];
-    let Ok(mut ordinate) = <[u8; 32]>::try_from(encoded) else {
-        return false;
-    };
-    if let Some(last) = ordinate.last_mut() {
-        *last &= 0x7f; // the sign of x
-    }
-    ORDINATES.contains(&ordinate)
-}
-
-/// Whether the ordinate is less than p = 2^255 - 19: RFC 8032 section 5.1.3 refuses what is not, aws-lc reduces it.
-fn is_canonical(encoded: &[u8]) -> bool {
-    !matches!(encoded, [0xed..=0xff, middle @ .., 0x7f | 0xff] if middle.iter().all(|byte| *byte == 0xff))
-}
-
-const fn little_endian(small: u8) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    bytes[0] = small;
-    bytes
-}
-
-/// 2^255 - 1 with another lowest byte: p - 1, p and p + 1 for p = 2^255 - 19.
-const fn near_prime(lowest: u8) -> [u8; 32] {
-    let mut bytes = [0xff; 32];
-    bytes[0] = lowest;
-    bytes[31] = 0x7f;
-    bytes
 }
 
 const fn kind_name(kind: KeyKind) -> &'static str {

@@ -480,6 +480,26 @@ fn a_document_without_a_usable_key_is_refused() {
 }
 
 #[test]
+fn one_key_may_stand_in_a_set_several_times() {
+    let now = UnixTime::from_seconds(NOW);
+    let mut pinned = RSA.public_jwk("k");
+    pinned["alg"] = json!("RS512");
+    for (what, keys) in [
+        ("the same twice", vec![RSA.public_jwk("k"), RSA.public_jwk("k")]),
+        ("under two ids", vec![RSA.public_jwk("k"), RSA.public_jwk("l")]),
+        ("for another algorithm", vec![RSA.public_jwk("k"), pinned]),
+    ] {
+        let set = parse_jwks(json!({ "keys": keys }).to_string().as_bytes())
+            .unwrap()
+            .keys;
+        for kid in [Some("k"), None] {
+            let token = RSA.mint(kid, &claims()).unwrap();
+            assert_eq!(verify_at(&token, &rules(), &set, now), Ok(()), "{what}, {kid:?}");
+        }
+    }
+}
+
+#[test]
 fn two_keys_with_one_id_are_told_apart_by_algorithm_or_not_at_all() {
     let other = SigningKey::generate(Algorithm::Rs256).unwrap();
     let document = json!({ "keys": [RSA.public_jwk("k"), EC.public_jwk("k")] }).to_string();

@@ -225,7 +225,11 @@ fn the_metrics_listener_says_live_and_ready_and_nothing_else() {
     let world = World::start();
     for (path, status, text) in [
         ("/live", 200, "live\n"),
-        ("/ready", 200, "ready\n"),
+        (
+            "/ready",
+            200,
+            "ready\nissuer https://dark.example/: no keys yet\n",
+        ),
         ("/", 404, "there are /metrics, /live and /ready\n"),
         (
             "/orders/menu/today",

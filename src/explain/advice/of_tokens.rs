@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::{Advice, Case};
+use crate::explain::cite::KEY_SOURCES;
 use crate::explain::report::Cite;
 use crate::explain::{token, words};
 use crate::issuer::{Issuer, KeySource};
@@ -62,11 +63,7 @@ impl Case<'_> {
             KeySource::Files => "the issuer's keys are not here".to_owned(),
             _ => "the issuer's keys are fetched, and they are not here or too old".to_owned(),
         };
-        Advice::new(
-            self.cites
-                .issuer_any(issuer.name.as_str(), &["jwks", "keys", "secrets"]),
-            hint,
-        )
+        Advice::new(self.cites.issuer_any(issuer.name.as_str(), &KEY_SOURCES), hint)
     }
 
     fn of_form(&self, error: TokenError) -> Advice {
@@ -125,7 +122,7 @@ impl Case<'_> {
         let name = issuer.name.as_str();
         let rules = &issuer.rules;
         let at = |key: &str| self.cites.issuer(name, key);
-        let keys = self.cites.issuer_any(name, &["jwks", "keys", "secrets"]);
+        let keys = self.cites.issuer_any(name, &KEY_SOURCES);
         let leeway = words::length(rules.leeway);
         let alg = self.shown.parameter("alg").unwrap_or("absent");
         match error {
@@ -156,7 +153,11 @@ impl Case<'_> {
                 let kid = self.record.checks.key.clone().flatten();
                 let kid = kid.unwrap_or_else(|| "without id".to_owned());
                 let hint = format!(
-                    "the key {kid} has not made it: the token was altered, or its issuer has another key of this id"
+                    "the key {kid} has not made it: the token was altered, or its issuer has another key of this id{}",
+                    match alg.starts_with("HS") {
+                        true => ", or `encoding` of `secrets` is not how the secret is written",
+                        false => "",
+                    }
                 );
                 Advice::new(keys, hint)
             }

@@ -47,6 +47,22 @@ fn holding(keys: &[Value]) -> Ring {
     ring
 }
 
+#[test]
+fn an_id_that_was_withdrawn_never_comes_back_with_another_key() {
+    let ring = holding(&[key(0, "a"), key(1, "b")]);
+    let terms = Terms::default();
+    for (offered, expected) in [
+        (vec![key(1, "b")], "taken"),
+        (vec![key(1, "b"), key(2, "a")], "kid_reused"),
+        (vec![key(1, "b"), key(2, "c")], "taken"),
+        (vec![key(2, "c"), key(3, "a")], "kid_reused"),
+        (vec![key(2, "c"), key(0, "a")], "taken"),
+        (vec![key(2, "c"), key(0, "a"), key(3, "b")], "kid_reused"),
+    ] {
+        assert_eq!(outcome(&ring, &offered, &terms), expected, "{offered:?}");
+    }
+}
+
 /// "taken", or why it was put aside; then the present keys are those from before.
 #[track_caller]
 fn outcome(ring: &Ring, offered: &[Value], terms: &Terms) -> &'static str {
@@ -211,19 +227,18 @@ fn an_approval_is_for_one_set_one_change_and_one_day() {
     assert_eq!(outcome(&ring, &b, &back), "kid_reused");
     assert_eq!(outcome(&ring, &a, &back), "taken");
 
+    let other = [key(1, "n")];
+    let approved = terms(&set(&other), NOW);
     let ring = holding(&a);
-    assert_eq!(outcome(&ring, &b, &approved), "taken");
-    let full = Terms {
-        allow_full_replacement: true,
-        ..approved
-    };
-    assert_eq!(outcome(&ring, &[key(2, "c")], &full), "taken");
-    assert_eq!(outcome(&ring, &a, &full), "taken");
-    assert_eq!(
-        outcome(&ring, &b, &full),
-        "kid_reused",
-        "an approval is used once"
-    );
+    for (offered, expected) in [
+        (other.to_vec(), "taken"),
+        (vec![key(1, "n"), key(2, "c")], "taken"),
+        (vec![key(2, "c")], "taken"),
+        // An approval is used once.
+        (other.to_vec(), "full_replacement"),
+    ] {
+        assert_eq!(outcome(&ring, &offered, &approved), expected);
+    }
 }
 
 #[test]

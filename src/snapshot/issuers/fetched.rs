@@ -1,14 +1,14 @@
 //! Keys that are fetched: from where, by what way, how often, and what an operator has approved of them.
 //!
-//! A file of authorities is read here, so that one which cannot be used is a mistake with a place, and so is a file of
-//! approvals: an approval that was meant and not understood would leave an operator waiting at night.
+//! A file of authorities is read here, so that one which cannot be used is a mistake with a place. A file of approvals
+//! that cannot be read only approves nothing: it must not stop a gateway from starting in the middle of an incident.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::super::{Inputs, mistake};
-use crate::config::{self, Located, Mistake, Mistakes, Place};
+use crate::config::{self, Located, Mistake, Mistakes};
 use crate::id::IssuerName;
 use crate::issuer::{
     Approval, Approvals, Authorities, JwksSchedule, JwksUrlError, KeyAddress, KeySource, ProxyUrl, Ring,
@@ -108,34 +108,32 @@ pub(in crate::snapshot) fn approvals_path(keys: &config::Keys, main: &Path) -> P
     }
 }
 
-/// What was approved; nothing, if there is no such file.
+/// What was approved; nothing, if there is no such file. One that cannot be read approves nothing and holds nothing up:
+/// it is written in a hurry, by people, while something else is wrong.
 pub(in crate::snapshot) fn approvals(
-    keys: &config::Keys,
     path: &Path,
     issuers: &[config::Issuer],
     inputs: Inputs<'_>,
-    mistakes: &mut Mistakes,
+    warnings: &mut Vec<String>,
 ) -> Approvals {
     let is_fetched = |issuer: &config::Issuer| {
         let url = issuer.jwks.as_ref().and_then(|jwks| jwks.value.url.as_ref());
         issuer.discovery.is_some() || url.is_some()
     };
     // Without fetched keys there is nothing to approve, and nothing to watch.
-    let Some(first) = issuers.iter().find(|issuer| is_fetched(issuer)) else {
+    if !issuers.iter().any(is_fetched) {
         return Approvals::default();
-    };
+    }
     let read = match inputs.files.read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Approvals::default(),
         Err(error) => Err(error.to_string()),
         Ok(text) => Approvals::parse(&text).map_err(|error| error.to_string()),
     };
     read.unwrap_or_else(|error| {
-        let place: &Place = keys
-            .approvals
-            .as_ref()
-            .map_or(&first.name.place, |path| &path.place);
-        let message = format!("the file of approvals {} cannot be used: {error}", path.display());
-        mistakes.push(Mistake::new(place.clone(), message));
+        warnings.push(format!(
+            "the file of approvals {} approves nothing: {error}",
+            path.display()
+        ));
         Approvals::default()
     })
 }

@@ -240,12 +240,13 @@ fn approvals_are_for_the_issuer_and_nobody_else() {
         approval("own.approvals").unwrap().fingerprint.to_string(),
         "ab".repeat(32)
     );
-    check(
-        &text.replace("APPROVALS", "garbage.pem"),
-        &[
-            "2:13: the file of approvals garbage.pem cannot be used: line 1: a line is a fingerprint, a time and an \
-           issuer's name, with a blank between them: approvals = \"garbage.pem\"",
-        ],
+    assert_eq!(approval("garbage.pem"), None);
+    assert_eq!(
+        snapshot(&text.replace("APPROVALS", "garbage.pem")).warnings,
+        [
+            "the file of approvals garbage.pem approves nothing: line 1: a line is a fingerprint, a time and an issuer's \
+             name, with a blank between them"
+        ]
     );
     // Beside the main file, `t.toml`, if nobody says otherwise.
     let approvals = snapshot("").approvals;

@@ -32,6 +32,23 @@ fn decoded(jwk: &Json, name: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(jwk[name].as_str().unwrap()).unwrap()
 }
 
+/// An odd number of so many bits without small factors: nobody's modulus.
+fn number(bits: usize) -> Vec<u8> {
+    let mut bytes = ones(bits);
+    let small = |bytes: &[u8]| {
+        let residue = |prime: u32| {
+            bytes
+                .iter()
+                .fold(0, |residue, byte| (residue * 256 + u32::from(*byte)) % prime)
+        };
+        (3..752).step_by(2).any(|divisor| residue(divisor) == 0)
+    };
+    while small(&bytes) {
+        *bytes.last_mut().unwrap() -= 2;
+    }
+    bytes
+}
+
 /// 2^bits - 1, which is odd and nobody's modulus.
 fn ones(bits: usize) -> Vec<u8> {
     let mut bytes = vec![0xff; bits.div_ceil(8)];
@@ -48,7 +65,7 @@ fn rsa() {
         check_with(&jwk, "n", encoded(ones(bits)), Err(KeyError::RsaBits(bits)));
     }
     for bits in [2048, 2049, 3072, 4096, 8192] {
-        check_with(&jwk, "n", encoded(ones(bits)), Ok(()));
+        check_with(&jwk, "n", encoded(number(bits)), Ok(()));
     }
     let modulus = decoded(&jwk, "n");
     let mut even = modulus.clone();
@@ -56,7 +73,10 @@ fn rsa() {
     for (n, expected) in [
         (encoded([]), Err(KeyError::RsaBits(0))),
         (encoded([0; 256]), Err(KeyError::RsaBits(0))),
-        (encoded(&even), Err(KeyError::Invalid("RSA"))),
+        (
+            encoded(&even),
+            Err(KeyError::RsaWeak("its modulus has a small factor")),
+        ),
         // RFC 7518 section 2: no leading zeros; some issuers write one all the same, and it changes nothing.
         (encoded([&[0], modulus.as_slice()].concat()), Ok(())),
         (
@@ -91,6 +111,22 @@ fn rsa() {
     // A long exponent makes each check cost as much as signing.
     check_with(&jwk, "e", encoded([0xff; 256]), Err(KeyError::Invalid("RSA")));
     check_with(&jwk, "e", encoded(&modulus), Err(KeyError::Invalid("RSA")));
+}
+
+#[test]
+fn what_is_no_json_value_is_wrong_with_its_key_only() {
+    for jwk in [
+        r#"{"kty":"RSA","x":1e400}"#,
+        r#"{"kty":"RSA","kid":"\ud800"}"#,
+        "17",
+        "[]",
+        "null",
+        "\"text\"",
+    ] {
+        check(jwk, Err(KeyError::Member("a member")));
+    }
+    let deep = format!("{{\"kty\":{}{}}}", "[".repeat(5000), "]".repeat(5000));
+    check(&deep, Err(KeyError::TooDeep));
 }
 
 #[test]
@@ -327,11 +363,10 @@ fn depth_and_numbers_cost_no_stack_and_no_other_key() {
     ] {
         assert!(matches!(beside(&text), Err(JwksError::Json(_))));
     }
-    // A number that no double holds is a fault of the text as a whole.
+    // A number that no double holds is a fault of its key.
     let number = |text: &str| good.replacen('{', &format!("{{\"z\":{text},"), 1);
     check(&number("123456789012345678901234567890"), Ok(()));
-    let document = format!(r#"{{"keys":[{}]}}"#, number("1e999"));
-    assert!(matches!(parse_jwks(document.as_bytes()), Err(JwksError::Json(_))));
+    check(&number("1e999"), Err(KeyError::Member("a member")));
 }
 
 #[test]

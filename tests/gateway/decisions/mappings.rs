@@ -77,6 +77,11 @@ fn mappings(world: &World) -> Vec<Row> {
             "transformation_type_invalid",
         ),
         refused(
+            "pieces that a prefix makes too long",
+            mapped(world).claim("pieces", "a,".repeat(1000)),
+            "transformation_too_long",
+        ),
+        refused(
             "a text where a list is joined",
             mapped(world).claim("labels", "a"),
             "transformation_type_invalid",

@@ -112,7 +112,7 @@ fn places(world: &World) -> Vec<Row> {
         ),
         row(
             "nothing where plans look",
-            query("token=x&Access_token=y").header("Cookie", "Session=x; sessions=y"),
+            query("token=x&access-token=y").header("Cookie", "Session=x; sessions=y"),
             "401 missing_credentials missing_credentials; WWW-Authenticate: Bearer realm=\"sources\"",
         ),
     ]
@@ -128,7 +128,23 @@ fn doubts(world: &World) -> Vec<Row> {
     };
     let several = refused("several_credentials");
     let malformed = refused("credential_malformed");
-    vec![
+    let looks_like = |what, request| row(what, request, &refused("credential_malformed"));
+    let mut rows = vec![
+        looks_like(
+            "a query that some servers read as ours",
+            query("Access_Token=y").bearer(&token),
+        ),
+        looks_like("another such query", query("access.token=y").bearer(&token)),
+        looks_like(
+            "a cookie that some servers read as two",
+            ask().bearer(&token).header("Cookie", "a=1 session=y"),
+        ),
+        looks_like(
+            "another such cookie",
+            ask().bearer(&token).header("Cookie", "a=1, session=y"),
+        ),
+    ];
+    rows.extend(vec![
         row(
             "Authorization and a header",
             ask().bearer(&token).header(FIELD, &token),
@@ -218,7 +234,8 @@ fn doubts(world: &World) -> Vec<Row> {
             query(&format!("a=1;{in_query}")),
             &malformed,
         ),
-    ]
+    ]);
+    rows
 }
 
 /// Who shows something in a place where plans look is not anonymous.
@@ -331,9 +348,9 @@ fn a_token_ends_at_the_gateway_and_everything_beside_it_goes_on() {
         ),
         // Nothing was shown, and what only looks like it goes on.
         (
-            "/sources-open/x?Access_token=1",
+            "/sources-open/x?access-token=1",
             vec![("Cookie", "sessions=1"), ("X-Access-Tokens", "1")],
-            "/x?Access_token=1",
+            "/x?access-token=1",
             vec!["sessions=1"],
         ),
         (

@@ -75,7 +75,14 @@ fn keys_are_there_before_the_first_caller_and_an_issuer_that_is_away_delays_nobo
         let retry_after: u32 = answer.header("retry-after").unwrap().parse().unwrap();
         assert!((1..=60).contains(&retry_after));
     }
-    assert_eq!(gateway.status_page("/ready").status, 200);
+    let ready = gateway.status_page("/ready");
+    assert_eq!(
+        (ready.status, ready.text()),
+        (
+            200,
+            format!("ready\nissuer {GLOBEX}: no keys yet\nissuer {HOOLI}: no keys yet\n")
+        )
+    );
     assert!(refreshes(&gateway, GLOBEX, "connect") >= 1.0);
     assert!(refreshes(&gateway, HOOLI, "timeout") >= 1.0);
 
@@ -227,6 +234,11 @@ fn keys_that_cannot_be_refreshed_serve_until_they_are_stale_and_again_when_the_i
         }
         until(&gateway, &acme_token, &unavailable());
         let stale = down.elapsed();
+        let ready = gateway.status_page("/ready").text();
+        assert!(
+            ready.contains(&format!("issuer {ACME}: no usable keys, stale since 20")),
+            "{ready}"
+        );
         let bounds = Duration::from_millis(1500)..Duration::from_secs(5);
         assert!(bounds.contains(&stale), "stale after {stale:?}");
         assert_eq!(

@@ -265,7 +265,7 @@ fn the_command_shows_what_an_issuer_shows() {
 }
 
 #[test]
-fn a_broken_file_of_approvals_changes_nothing() {
+fn a_broken_file_of_approvals_approves_nothing_and_is_written_anew() {
     let [first, second] = ["k1", "k1"].map(|kid| Issuer::new(ACME, kid, Es256));
     let keys = KeyServer::start(Page::keys(&first.jwks()));
     let upstream = Upstream::start();
@@ -273,12 +273,23 @@ fn a_broken_file_of_approvals_changes_nothing() {
     keys.show(Page::keys(&second.jwks()));
     alarm(&gateway, ACME, "kid_reused");
     gateway.write("tollgate.approvals", "yes, please\n");
-    gateway.wait_for_log(|line| line["event"] == "configuration_rejected");
+    gateway.wait_for_log(|line| {
+        let message = line["message"].as_str().unwrap_or_default();
+        line["event"] == "configuration_warning" && message.contains("approves nothing: line 1")
+    });
     assert_eq!(judged(&gateway, &first.token().text()).0, 200);
     assert_eq!(judged(&gateway, &second.token().text()).0, 401);
-    let refused = keys_command(
+    let shown = String::from_utf8(keys_command(&gateway, &["show"]).stdout).unwrap();
+    let fingerprint = shown
+        .split_whitespace()
+        .find(|word| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        .unwrap();
+    let approved = keys_command(
         &gateway,
-        &["approve", "--issuer", ACME, "--fingerprint", &"ab".repeat(32)],
+        &["approve", "--issuer", ACME, "--fingerprint", fingerprint],
     );
-    assert_eq!(refused.status.code(), Some(78), "a person must look at it first");
+    assert!(approved.status.success());
+    wait_until("the approved set to be taken", || {
+        (judged(&gateway, &second.token().text()).0 == 200).then_some(())
+    });
 }

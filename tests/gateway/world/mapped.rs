@@ -41,6 +41,12 @@ prefix = "m:"
 default = ["m:guest"]
 
 [[issuer.claim_mapping]]
+remote_claim = "pieces"
+local_claim = "parts"
+split = ","
+prefix = "piece-of-something-that-is-longer-than-itself/"
+
+[[issuer.claim_mapping]]
 remote_claim = "labels"
 local_claim = "tags"
 join = " "
