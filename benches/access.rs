@@ -23,6 +23,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use serde_json::json;
 use tollgate::access::{DataPlane, RequestView, Verdict, evaluate};
+use tollgate::api::Stages;
 use tollgate::config::{Files, parse};
 use tollgate::id::{ApplicationId, PlanId};
 use tollgate::issuer::KeyRing;
@@ -160,6 +161,7 @@ fn compiled(configuration: &str, jwks: &str) -> Snapshot {
     let inputs = Inputs {
         files: &files,
         key_ring: &KeyRing::default(),
+        stages: &Stages::default(),
         now: NOW,
         generation: 1,
     };

@@ -66,6 +66,7 @@ pub struct Permit {
     plan: Arc<Plan>,
     caller: Option<Caller>,
     headers: RenderedHeaders,
+    decided_at: UnixTime,
 }
 
 /// Who is calling, proven.
@@ -101,7 +102,7 @@ pub fn evaluate(
     observer: &mut impl Observer,
 ) -> Result<Permit, Box<Denial>> {
     observer.found(Fact::Request(request));
-    let found = route(plane, request)?;
+    let found = route(plane, request, now)?;
     observer.found(Fact::Route {
         api: found.api,
         route: found.route,
@@ -113,10 +114,10 @@ pub fn evaluate(
     let (plan, caller) = match credential {
         Credential::None => (keyless(&found, request, observer)?, None),
         Credential::Bearer(bearer) => {
-            let authentic = authenticate(plane, &found, &bearer, now, observer)?;
+            let authentic = authenticate(plane, &found, &bearer, observer)?;
             observer.found(Fact::Caller(&authentic.verdict));
             observer.stage(Stage::Identity);
-            let agreement = agree(plane, &found, &bearer, &authentic, request, now, observer)?;
+            let agreement = agree(plane, &found, &bearer, &authentic, request, observer)?;
             observer.stage(Stage::Subscription);
             let Agreement {
                 plan,
@@ -149,6 +150,7 @@ pub fn evaluate(
         plan,
         caller,
         headers,
+        decided_at: now,
     })
 }
 
@@ -158,6 +160,8 @@ struct Found<'p> {
     route: &'p Arc<Route>,
     /// The path below the context path.
     path: &'p str,
+    /// The moment for which it is decided; plans are on offer at moments.
+    now: UnixTime,
 }
 
 /// A token that passed, who accepts it, and the key that vouches for it.
@@ -168,20 +172,27 @@ struct Authentic<'p> {
 }
 
 /// Stage 1: host, path and method to a route; an API without a plan on offer is as good as none.
-fn route<'p>(plane: &DataPlane<'p>, request: &RequestView<'p>) -> Result<Found<'p>, Box<Denial>> {
+fn route<'p>(
+    plane: &DataPlane<'p>,
+    request: &RequestView<'p>,
+    now: UnixTime,
+) -> Result<Found<'p>, Box<Denial>> {
     use crate::route::NotFound;
     match plane
         .snapshot
         .routes
         .find(request.host, request.path, request.method)
     {
-        Ok(found) if found.api.plans.is_empty() => Err(Denial::new(Cause::RouteNotFound)),
+        Ok(found) if !found.api.plans.any_on_offer(now) => Err(Denial::new(Cause::RouteNotFound)),
         Ok(found) => Ok(Found {
             api: found.api,
             route: found.route,
             path: found.rest,
+            now,
         }),
-        Err(NotFound::Method { api, .. }) if api.plans.is_empty() => Err(Denial::new(Cause::RouteNotFound)),
+        Err(NotFound::Method { api, .. }) if !api.plans.any_on_offer(now) => {
+            Err(Denial::new(Cause::RouteNotFound))
+        }
         Err(NotFound::Method { api, allow }) => {
             Err(Denial::new(Cause::MethodNotAllowed { allow: allow.into() }).at(api))
         }
@@ -192,9 +203,10 @@ fn route<'p>(plane: &DataPlane<'p>, request: &RequestView<'p>) -> Result<Found<'
 /// Stages 2 and 3: what the request carries, and whether a plan on offer asks for it.
 fn credential<'r>(found: &Found<'r>, request: &RequestView<'r>) -> Result<Credential<'r>, Box<Denial>> {
     let denied = |error| Err(Denial::new(Cause::Credential(error)).at(found.api));
-    match crate::credential::extract(request.headers, request.query, found.api.plans.sources()) {
-        Ok(Credential::None) if found.api.plans.keyless().is_empty() => denied(CredentialError::Missing),
-        Ok(Credential::Bearer(_)) if !found.api.plans.offers().bearer => denied(CredentialError::NotAccepted),
+    let (plans, now) = (&found.api.plans, found.now);
+    match crate::credential::extract(request.headers, request.query, plans.sources(now)) {
+        Ok(Credential::None) if plans.keyless(now).next().is_none() => denied(CredentialError::Missing),
+        Ok(Credential::Bearer(_)) if !plans.take_bearer(now) => denied(CredentialError::NotAccepted),
         Ok(credential) => Ok(credential),
         Err(error) => denied(error),
     }
@@ -208,7 +220,7 @@ fn keyless(
     observer: &mut impl Observer,
 ) -> Result<Arc<Plan>, Box<Denial>> {
     let plans = &found.api.plans;
-    let mut selected = plans.keyless().iter().filter(|plan| {
+    let mut selected = plans.keyless(found.now).filter(|plan| {
         let selected = Shown(None).selects(plan, request, found.path);
         if !selected {
             let outcome = PlanOutcome::NotSelected;
@@ -217,7 +229,7 @@ fn keyless(
         selected
     });
     selected.next().map(Arc::clone).ok_or_else(|| {
-        let cause = match plans.offers().bearer {
+        let cause = match plans.take_bearer(found.now) {
             true => Cause::Credential(CredentialError::Missing),
             false => Cause::PlanNotSelected,
         };
@@ -230,19 +242,19 @@ fn authenticate<'p>(
     plane: &DataPlane<'p>,
     found: &Found<'p>,
     bearer: &Bearer<'_>,
-    now: UnixTime,
     observer: &mut impl Observer,
 ) -> Result<Authentic<'p>, Box<Denial>> {
+    let now = found.now;
     let digest = TokenDigest::of(&bearer.token);
     let tick = tick(now);
     if let Some(hit) = plane.verdicts.get(&digest, tick)
         && let Some(verdict) = hit.value()
     {
         let accepted = accepted(found, bearer, verdict.issuer().as_str())?;
-        let keys = keys(found, accepted, now)?;
+        let keys = keys(found, accepted)?;
         let keys = keys.set().ok_or_else(|| keys_unavailable(found, accepted))?;
         if let Some(key) = verdict.still_good(accepted, keys, now)
-            && any_plan_may_accept(accepted, bearer, verdict.audience.borrow())
+            && any_plan_may_accept(accepted, bearer, verdict.audience.borrow(), now)
         {
             observer.issuer(&accepted.issuer);
             observer.cache(CacheResult::Hit);
@@ -257,7 +269,7 @@ fn authenticate<'p>(
     } else {
         observer.cache(CacheResult::Miss);
     }
-    let authentic = verify(found, bearer, now, observer)?;
+    let authentic = verify(found, bearer, observer)?;
     if bearer.token.len() > REMEMBERED_BYTES_MAX
         || authentic.verdict.identity.weight() > REMEMBERED_WEIGHT_MAX
     {
@@ -275,7 +287,6 @@ fn authenticate<'p>(
 fn verify<'p>(
     found: &Found<'p>,
     bearer: &Bearer<'_>,
-    now: UnixTime,
     observer: &mut impl Observer,
 ) -> Result<Authentic<'p>, Box<Denial>> {
     let denied = |error| Denial::new(Cause::Token(error)).at(found.api);
@@ -284,14 +295,14 @@ fn verify<'p>(
     let accepted = accepted(found, bearer, unverified.claimed_issuer().map_err(denied)?)?;
     let issuer = &accepted.issuer;
     observer.issuer(issuer);
-    let keys = keys(found, accepted, now)?;
+    let keys = keys(found, accepted)?;
     let keys = keys.set().ok_or_else(|| keys_unavailable(found, accepted))?;
     let token = unverified
         .verify(
             &issuer.rules,
             keys,
-            now,
-            |audience| any_plan_may_accept(accepted, bearer, audience),
+            found.now,
+            |audience| any_plan_may_accept(accepted, bearer, audience, found.now),
             observer,
         )
         .map_err(|error| denied(error).by(issuer))?;
@@ -306,13 +317,13 @@ fn verify<'p>(
     })
 }
 
-/// The plans that take tokens of this issuer; one of them must look where the token was.
+/// The plans that take tokens of this issuer; one that is on offer must look where the token was.
 fn accepted<'p>(found: &Found<'p>, bearer: &Bearer<'_>, issuer: &str) -> Result<&'p Accepted, Box<Denial>> {
     let unknown = || Denial::new(Cause::Token(TokenError::IssuerUnknown)).at(found.api);
-    let accepted = found.api.plans.for_issuer(issuer).ok_or_else(unknown)?;
+    let accepted = found.api.plans.for_issuer(issuer, found.now);
+    let accepted = accepted.ok_or_else(unknown)?;
     if !accepted
-        .plans
-        .iter()
+        .on_offer(found.now)
         .any(|offered| offered.plan.looks_in(bearer.source))
     {
         let cause = Cause::Credential(CredentialError::SourceNotAccepted);
@@ -322,10 +333,10 @@ fn accepted<'p>(found: &Found<'p>, bearer: &Bearer<'_>, issuer: &str) -> Result<
 }
 
 /// The issuer's keys. Without them nothing can be said about a token, not even about one that was good before.
-fn keys(found: &Found<'_>, accepted: &Accepted, now: UnixTime) -> Result<Keys, Box<Denial>> {
+fn keys(found: &Found<'_>, accepted: &Accepted) -> Result<Keys, Box<Denial>> {
     accepted
         .issuer
-        .keys(now)
+        .keys(found.now)
         .ok_or_else(|| keys_unavailable(found, accepted))
 }
 
@@ -337,9 +348,14 @@ fn keys_unavailable(found: &Found<'_>, accepted: &Accepted) -> Box<Denial> {
 
 /// Whether there is a plan for a token from there and for this audience, as far as can be said before the application is
 /// known.
-fn any_plan_may_accept(accepted: &Accepted, bearer: &Bearer<'_>, audience: Audience<'_>) -> bool {
+fn any_plan_may_accept(
+    accepted: &Accepted,
+    bearer: &Bearer<'_>,
+    audience: Audience<'_>,
+    now: UnixTime,
+) -> bool {
     let mut plans = accepted.plans.iter();
-    plans.any(|plan| plan.may_accept(bearer, audience))
+    plans.any(|plan| plan.may_accept(bearer, audience, now))
 }
 
 /// The time in the cache's measure: seconds, of which 32 bits last until 2106.
@@ -347,7 +363,7 @@ fn tick(now: UnixTime) -> u32 {
     u32::try_from(now.seconds()).unwrap_or(0)
 }
 
-/// Stage 6: the first plan, in the order written, that looks where the token was, whose audience it has, whose rule holds
+/// Stage 6: the first plan on offer, in the order written, that looks where the token was, whose audience it has, whose rule holds
 /// and to which the caller has an agreement in force. If there is none, the most telling refusal answers: that of a
 /// subscription which exists. Only here it is known whose token it is, so audiences are judged once more, and a token
 /// that is for no plan is refused as such, before it is said that no plan is for the request.
@@ -357,7 +373,6 @@ fn agree(
     bearer: &Bearer<'_>,
     authentic: &Authentic<'_>,
     request: &RequestView<'_>,
-    now: UnixTime,
     observer: &mut impl Observer,
 ) -> Result<Agreement, Box<Denial>> {
     let Authentic {
@@ -370,7 +385,7 @@ fn agree(
     let audience = verdict.audience.borrow();
     let mut refusal: Option<(SubscriptionError, &Arc<Plan>)> = None;
     let mut passed_over = false;
-    for offered in &accepted.plans {
+    for offered in accepted.on_offer(found.now) {
         let plan = &offered.plan;
         let names_application = || {
             application
@@ -391,7 +406,7 @@ fn agree(
             observer.found(Fact::Plan { plan, outcome });
             continue;
         }
-        let agreed = agreement(plane, application.as_ref(), plan, now, observer);
+        let agreed = agreement(plane, application.as_ref(), plan, found.now, observer);
         let outcome = PlanOutcome::of(&agreed);
         observer.found(Fact::Plan { plan, outcome });
         match agreed {
@@ -412,6 +427,13 @@ fn agree(
             },
         }
     }
+    if let (Some((SubscriptionError::NotFound, _)), Some(application)) = (refusal, &application)
+        && let Some(plan) = closed_to(plane, accepted, application, found.now)
+    {
+        let outcome = PlanOutcome::Closed;
+        observer.found(Fact::Plan { plan, outcome });
+        refusal = Some((SubscriptionError::Closed, plan));
+    }
     let cause = match refusal {
         Some((error, _)) => Cause::Subscription(error),
         None if passed_over => Cause::PlanNotSelected,
@@ -422,6 +444,18 @@ fn agree(
     denial.identity = Some(Arc::clone(&verdict.identity));
     denial.application = application.map(|application| application.id.clone());
     Err(denial)
+}
+
+/// A plan that is closed, and that the application has subscribed to: that tells more than that it has no subscription
+/// to another.
+fn closed_to<'a>(
+    plane: &DataPlane<'_>,
+    accepted: &'a Accepted,
+    application: &Application,
+    now: UnixTime,
+) -> Option<&'a Arc<Plan>> {
+    let mut closed = accepted.closed(now);
+    closed.find(|plan| plane.index.subscription(&application.id, &plan.id).is_some())
 }
 
 /// What one plan says to one application.
@@ -510,6 +544,11 @@ impl Permit {
     /// Who is calling; nobody under a keyless plan.
     pub const fn caller(&self) -> Option<&Caller> {
         self.caller.as_ref()
+    }
+
+    /// The moment for which it was decided.
+    pub const fn decided_at(&self) -> UnixTime {
+        self.decided_at
     }
 
     /// The caller's claims as header fields.

@@ -2,6 +2,7 @@
 //! snapshot has seen to it that issuers exist, audiences are named and upstreams have peers.
 
 mod headers;
+mod life;
 mod plans;
 
 use std::sync::Arc;
@@ -9,12 +10,14 @@ use std::sync::Arc;
 pub use headers::{
     ClaimHeader, ClaimHeaders, HeaderEncoding, HeaderError, RenderedHeaders, canonical_header,
 };
-pub use plans::{Accepted, OfferedPlan, Offers, Plans, Terms};
+pub use life::{Life, Schedule, Stage, StageError, Stages};
+pub use plans::{Accepted, OfferedPlan, Plans, Terms};
 
 use crate::authorization::{RequiredClaim, Requirements, Resources};
 use crate::credential::Source;
 use crate::id::{ApiName, PlanId, PlanName};
 use crate::predicate::Predicate;
+use crate::time::UnixTime;
 use crate::upstream::Upstream;
 
 /// What is published.
@@ -24,7 +27,7 @@ pub struct Api {
     pub name: ApiName,
     /// Its place among the APIs of the snapshot, for what is kept beside a snapshot (meters).
     pub index: usize,
-    /// The plans on offer.
+    /// Its plans, on offer or not.
     pub plans: Plans,
     /// Claims that go upstream as headers.
     pub claim_headers: ClaimHeaders,
@@ -59,6 +62,8 @@ pub struct Plan {
     pub name: PlanName,
     /// Its place among the plans of the snapshot, for what is kept beside a snapshot (meters).
     pub index: usize,
+    /// Where it is in its life.
+    pub life: Life,
     /// The kind of credential it asks for.
     pub security: Security,
     /// Callers need a subscription.
@@ -85,6 +90,11 @@ pub enum Security {
 // === impl Plan ===
 
 impl Plan {
+    /// Whether callers may use it at `now`.
+    pub fn is_on_offer(&self, now: UnixTime) -> bool {
+        self.life.at(now).is_on_offer()
+    }
+
     /// Whether the plan looks for tokens there; nothing stands for `Authorization`, where every plan looks.
     pub fn looks_in(&self, source: Option<&Source>) -> bool {
         source.is_none_or(|source| self.sources.contains(source))

@@ -27,6 +27,7 @@ pub use bind::{BindError, Bound, bind};
 pub use log::{LogError, start_log};
 pub use signals::{Hangups, catch_hangups};
 
+use crate::api::Stages;
 use crate::config::Mistakes;
 use crate::control::Publish;
 use crate::control::keys::Keeper;
@@ -75,6 +76,7 @@ pub struct App {
     metrics: Option<Bound>,
     telemetry: Arc<Telemetry>,
     key_ring: Arc<KeyRing>,
+    stages: Arc<Stages>,
     extra: Vec<AddService>,
     when_ready: Hook,
     at_exit: Hook,
@@ -118,7 +120,8 @@ impl App {
     /// See [`StartError`].
     pub fn prepare(main: PathBuf) -> Result<Self, StartError> {
         let key_ring = Arc::new(KeyRing::default());
-        let mut first = load(&main, &key_ring, 1);
+        let stages = Arc::new(Stages::default());
+        let mut first = load(&main, &key_ring, &stages, 1);
         let snapshot = std::mem::replace(&mut first.snapshot, Err(Mistakes::default()));
         let snapshot = Arc::new(snapshot.map_err(StartError::Configuration)?);
         let listeners = snapshot
@@ -137,6 +140,7 @@ impl App {
             metrics,
             telemetry,
             key_ring,
+            stages,
             extra: Vec::new(),
             when_ready: Box::new(|| {}),
             at_exit: Box::new(|| {}),
@@ -188,6 +192,7 @@ impl App {
             metrics,
             telemetry,
             key_ring,
+            stages,
             extra,
             when_ready,
             at_exit,
@@ -195,6 +200,7 @@ impl App {
         let readiness = Arc::new(Readiness::default());
         let index = Arc::new(Index::default());
         index.admit(&snapshot.declared);
+        stages.retain(&snapshot.plans);
         let cell = Arc::new(Cell::new(Arc::clone(&snapshot), Arc::clone(&telemetry)));
         let (access_log, flush) = log::access_log(snapshot.process.access_log.as_ref(), &telemetry)?;
         let verdicts = Arc::new(Verdicts::new(snapshot.process.token_cache_entries));
@@ -212,6 +218,7 @@ impl App {
         let reloader = Reloader {
             main,
             key_ring,
+            stages,
             index: Arc::clone(&index),
             cell: Arc::clone(&cell) as Arc<dyn Publish>,
             keeper,

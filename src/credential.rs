@@ -60,7 +60,7 @@ const SCHEME: &str = "bearer";
 pub fn extract<'r>(
     headers: &'r HeaderMap,
     query: Option<&'r str>,
-    sources: &'r [Source],
+    sources: impl IntoIterator<Item = &'r Source>,
 ) -> Result<Credential<'r>, CredentialError> {
     let mut found = authorization(headers)?.map(|token| Bearer {
         token: token.into(),

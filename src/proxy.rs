@@ -8,6 +8,7 @@
 mod answer;
 mod context;
 mod decide;
+mod deprecated;
 mod failure;
 mod forward;
 mod grpc;

@@ -10,6 +10,7 @@ mod audiences;
 mod claims;
 mod headers;
 mod issuers;
+mod life;
 mod places;
 mod requirements;
 mod secrets;
@@ -29,8 +30,9 @@ pub use places::{
 };
 pub use server::{AccessLogSettings, HttpSettings, ProcessSettings};
 
-use crate::api::{Api, Plan, Route};
+use crate::api::{Api, Plan, Route, Stages};
 use crate::config::{Config, Files, Located, Mistake, Mistakes, Place};
+use crate::id::PlanId;
 use crate::identity::ClaimPath;
 use crate::issuer::{Issuer, KeyRing};
 use crate::route::Table;
@@ -48,7 +50,7 @@ pub struct Snapshot {
     pub routes: Table<Arc<Api>, Arc<Route>>,
     /// All APIs, each at its `index`.
     pub apis: Vec<Arc<Api>>,
-    /// All plans that are on offer, each at its `index`.
+    /// All plans, on offer or not, each at its `index`.
     pub plans: Vec<Arc<Plan>>,
     /// The API of each plan, by the plan's index.
     pub plan_apis: Vec<Arc<Api>>,
@@ -77,6 +79,8 @@ pub struct Inputs<'i> {
     pub files: &'i dyn Files,
     /// The rings of issuers whose keys are fetched.
     pub key_ring: &'i KeyRing,
+    /// How far plans were moved by hand.
+    pub stages: &'i Stages,
     /// The present time: the age of keys that come from files.
     pub now: UnixTime,
     /// The number of the new snapshot.
@@ -123,6 +127,7 @@ pub fn compile(mut config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mista
         server::compile(server, listeners, metrics, access_log, &mut kept, &mut mistakes);
     let issuers = issuers::compile(issuers, &shared, inputs, &mut warnings, &mut mistakes);
     let upstreams = upstreams::compile(upstreams, &mut mistakes);
+    life::judge_security(&apis, inputs.stages, &mut mistakes);
     let drafts = apis::drafts(
         apis,
         &http,
@@ -132,8 +137,16 @@ pub fn compile(mut config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mista
         &mut kept,
         &mut mistakes,
     );
-    let declared = subscribers::compile(applications, subscriptions, &issuers, &drafts, &mut mistakes);
-    let published = apis::publish(drafts, &issuers, &kept, &mut mistakes);
+    let declared = subscribers::compile(
+        applications,
+        subscriptions,
+        &issuers,
+        &drafts,
+        inputs.now,
+        &mut warnings,
+        &mut mistakes,
+    );
+    let published = apis::publish(drafts, &issuers, &kept, inputs.stages, &mut mistakes);
     if !mistakes.is_empty() {
         return Err(mistakes);
     }
@@ -162,6 +175,15 @@ pub fn compile(mut config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mista
         warnings,
         places,
     })
+}
+
+// === impl Snapshot ===
+
+impl Snapshot {
+    /// The plan of this id, on offer or not.
+    pub fn plan(&self, id: &PlanId) -> Option<&Arc<Plan>> {
+        self.plans.iter().find(|plan| plan.id == *id)
+    }
 }
 
 /// The local claims that something asks for, each once.

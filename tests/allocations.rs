@@ -12,6 +12,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use serde_json::json;
 use tollgate::access::{DataPlane, RequestView, Verdict, evaluate};
+use tollgate::api::Stages;
 use tollgate::config::{Files, Mistakes, parse};
 use tollgate::issuer::KeyRing;
 use tollgate::mint::SigningKey;
@@ -95,6 +96,7 @@ fn snapshot(jwks: &serde_json::Value) -> Result<Snapshot, Mistakes> {
     let inputs = Inputs {
         files: &files,
         key_ring: &KeyRing::default(),
+        stages: &Stages::default(),
         now: NOW,
         generation: 1,
     };

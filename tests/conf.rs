@@ -11,6 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
+use tollgate::api::Stages;
 use tollgate::config::{Config, Files, Mistakes, known_keys, parse};
 use tollgate::issuer::KeyRing;
 use tollgate::mint::{SharedSecret, SigningKey};
@@ -163,6 +164,7 @@ fn compiled(config: Result<Config, Mistakes>, keys: &Keys) -> Result<Snapshot, M
     let inputs = Inputs {
         files: keys,
         key_ring: &KeyRing::default(),
+        stages: &Stages::default(),
         now: UnixTime::from_seconds(0),
         generation: 1,
     };

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use serde_json::json;
+use tollgate::api::Stages;
 use tollgate::config::{Files, Mistakes, parse};
 use tollgate::issuer::KeyRing;
 use tollgate::snapshot::{Inputs, Snapshot, compile};
@@ -102,6 +103,7 @@ impl<'b> Memory<'b> {
         let inputs = Inputs {
             files: self,
             key_ring,
+            stages: &Stages::default(),
             now: NOW,
             generation: 7,
         };

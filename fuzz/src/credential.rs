@@ -49,17 +49,17 @@ pub fn run(bytes: &[u8]) {
 /// Whatever a query or a cookie holds: once it is stripped, or if there was nothing to strip, no token is found in it.
 fn stripped(text: &[u8]) {
     if let Ok(query) = str::from_utf8(text) {
-        let left = strip_query(query, &PLACES);
+        let left = strip_query(query, PLACES.iter());
         let left = left.as_deref().unwrap_or(query);
-        let found = extract(&NO_FIELDS, Some(left), &PLACES);
+        let found = extract(&NO_FIELDS, Some(left), PLACES.iter());
         assert_eq!(found, Ok(Credential::None), "{query:?} leaves {left:?}");
     }
     if let Ok(cookies) = HeaderValue::from_bytes(text) {
-        let left = strip_cookies(&cookies, &PLACES);
+        let left = strip_cookies(&cookies, PLACES.iter());
         let left = left.unwrap_or_else(|| text.to_vec());
         let value = HeaderValue::from_bytes(&left).expect("less of a field value is one");
         let fields = HeaderMap::from_iter([(COOKIE, value)]);
-        let found = extract(&fields, None, &PLACES);
+        let found = extract(&fields, None, PLACES.iter());
         assert_eq!(found, Ok(Credential::None), "{cookies:?} leaves {left:?}");
     }
 }

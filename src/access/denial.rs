@@ -212,6 +212,14 @@ impl Denial {
         }
     }
 
+    /// The plan under which the caller was refused something; not one that did not take the caller.
+    pub fn under(&self) -> Option<&Arc<Plan>> {
+        match self.cause {
+            Cause::Subscription(_) => None,
+            _ => self.plan.as_ref(),
+        }
+    }
+
     /// The issuer that may have published the token's key in the meantime. The denial stands unless it has; whoever can
     /// wait may ask it and decide again.
     pub fn unless_keys_come(&self) -> Option<&IssuerName> {

@@ -60,6 +60,8 @@ pub enum PlanOutcome {
     OtherPlace,
     /// It is not for this request: its selection rule does not hold.
     NotSelected,
+    /// It is closed, and the caller had a subscription to it.
+    Closed,
     /// There is no agreement in force.
     Refused(SubscriptionError),
     /// The caller may call under it.

@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 use super::{CacheResult, DataPlane, Denial, Observer, Permit, RequestView, Stage, Verdict, evaluate};
+use crate::api::Stages;
 use crate::config::{Files, parse};
 use crate::issuer::KeyRing;
 use crate::mint::SigningKey;
@@ -21,6 +22,7 @@ use crate::time::UnixTime;
 use crate::token::{Algorithm, Cache, Probe};
 
 mod audiences;
+mod lives;
 mod outage;
 mod properties;
 mod remembered;
@@ -239,6 +241,7 @@ impl World {
         let inputs = Inputs {
             files: &files,
             key_ring: &key_ring,
+            stages: &Stages::default(),
             now: NOW,
             generation: 1,
         };

@@ -1,4 +1,5 @@
-//! The plans on offer, laid out by kind of credential, so that choosing one is a look-up.
+//! The plans of an API, laid out by kind of credential, so that choosing one is a look-up. Which of them are on offer is
+//! a matter of the moment: a date may come, or an operator's hand, while a snapshot is in place.
 //!
 //! A caller with a token is never taken for an anonymous one: once a credential is presented, keyless is out. Several
 //! JWT plans may accept the same issuer; then the caller's subscription decides which one it is, in the order in
@@ -9,20 +10,24 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-use super::Plan;
+use super::{Plan, Security, Stage};
 use crate::credential::{Bearer, Source};
 use crate::identity::ClaimMapping;
 use crate::issuer::Issuer;
+use crate::time::UnixTime;
 use crate::token::{Audience, Audiences, Rules};
 
-/// The plans that callers may use: published and deprecated ones.
+/// All plans of an API. Only those on offer decide, which are published and deprecated ones.
 #[derive(Debug, Default)]
 pub struct Plans {
     /// By `iss`, byte for byte.
     jwt: HashMap<Box<str>, Accepted>,
     /// In the order written.
     keyless: Vec<Arc<Plan>>,
-    sources: Vec<Source>,
+    /// In the order written.
+    all: Vec<Arc<Plan>>,
+    /// Each place once, with the plans that look there.
+    sources: Vec<(Source, Vec<Arc<Plan>>)>,
 }
 
 /// An issuer whose tokens the API accepts, and for which plans.
@@ -51,13 +56,6 @@ pub struct OfferedPlan {
     pub audiences: Audiences,
 }
 
-/// What kinds of plan an API offers, for challenges.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Offers {
-    /// A bearer token can help.
-    pub bearer: bool,
-}
-
 // === impl Terms ===
 
 impl Terms {
@@ -76,9 +74,10 @@ impl Terms {
 // === impl OfferedPlan ===
 
 impl OfferedPlan {
-    /// Whether the plan may take a token that was there and is for these, its application being unknown yet.
-    pub fn may_accept(&self, bearer: &Bearer<'_>, audience: Audience<'_>) -> bool {
-        self.accepts(bearer, audience, || true)
+    /// Whether the plan is on offer and may take a token that was there and is for these, its application being unknown
+    /// yet.
+    pub fn may_accept(&self, bearer: &Bearer<'_>, audience: Audience<'_>, now: UnixTime) -> bool {
+        self.accepts(bearer, audience, || true) && self.plan.is_on_offer(now)
     }
 
     /// Whether the plan takes a token that was there and is for these; `names_application` as for
@@ -96,45 +95,87 @@ impl OfferedPlan {
 // === impl Plans ===
 
 impl Plans {
-    /// Plans by issuer, and keyless plans in the order written.
-    pub fn new(jwt: HashMap<Box<str>, Accepted>, keyless: Vec<Arc<Plan>>) -> Self {
-        let offered = jwt.values().flat_map(|accepted| &accepted.plans);
-        let mut sources: Vec<Source> = offered
-            .flat_map(|offered| offered.plan.sources.iter().cloned())
-            .collect();
-        sources.sort();
-        sources.dedup();
+    /// Plans by issuer, and all plans in the order written.
+    pub fn new(jwt: HashMap<Box<str>, Accepted>, all: Vec<Arc<Plan>>) -> Self {
+        let mut sources: Vec<(Source, Vec<Arc<Plan>>)> = Vec::new();
+        for plan in &all {
+            for source in &plan.sources {
+                match sources.iter_mut().find(|(own, _)| own == source) {
+                    Some((_, plans)) => plans.push(Arc::clone(plan)),
+                    None => sources.push((source.clone(), vec![Arc::clone(plan)])),
+                }
+            }
+        }
+        sources.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let keyless = all.iter().filter(|plan| plan.security == Security::Keyless);
         Self {
             jwt,
-            keyless,
+            keyless: keyless.map(Arc::clone).collect(),
+            all,
             sources,
         }
     }
 
-    /// Whether nothing is on offer: the API then answers as if it did not exist.
-    pub fn is_empty(&self) -> bool {
-        self.jwt.is_empty() && self.keyless.is_empty()
+    /// All plans, in the order written.
+    pub fn all(&self) -> &[Arc<Plan>] {
+        &self.all
     }
 
-    /// What is on offer.
-    pub fn offers(&self) -> Offers {
-        Offers {
-            bearer: !self.jwt.is_empty(),
-        }
+    /// Whether anything is on offer; if not, the API answers as if it did not exist.
+    pub fn any_on_offer(&self, now: UnixTime) -> bool {
+        self.all.iter().any(|plan| plan.is_on_offer(now))
     }
 
-    /// The plans for tokens of this issuer.
-    pub fn for_issuer(&self, issuer: &str) -> Option<&Accepted> {
-        self.jwt.get(issuer)
+    /// Whether a bearer token can help.
+    pub fn take_bearer(&self, now: UnixTime) -> bool {
+        let mut plans = self.all.iter();
+        plans.any(|plan| plan.security == Security::Jwt && plan.is_on_offer(now))
     }
 
-    /// Where any of them looks for tokens besides `Authorization`, each place once.
-    pub fn sources(&self) -> &[Source] {
-        &self.sources
+    /// The plans for tokens of this issuer, if one of them is on offer.
+    pub fn for_issuer(&self, issuer: &str, now: UnixTime) -> Option<&Accepted> {
+        let accepted = self.jwt.get(issuer)?;
+        accepted.on_offer(now).next().map(|_| accepted)
     }
 
-    /// The plans for callers who present nothing, in the order written.
-    pub fn keyless(&self) -> &[Arc<Plan>] {
-        &self.keyless
+    /// Where any of the plans on offer looks for tokens besides `Authorization`, each place once.
+    pub fn sources(&self, now: UnixTime) -> impl Iterator<Item = &Source> {
+        self.sources_of(move |stage| stage.is_on_offer(), now)
+    }
+
+    /// Places that end here: what is there is no business of the upstream's. Those of closed plans are among them, so that
+    /// a token that was looked for when its request was decided is taken out even if the plan was closed since.
+    pub fn ended(&self, now: UnixTime) -> impl Iterator<Item = &Source> {
+        self.sources_of(|stage| stage > Stage::Staging, now)
+    }
+
+    fn sources_of(&self, counts: impl Fn(Stage) -> bool, now: UnixTime) -> impl Iterator<Item = &Source> {
+        let looking = self
+            .sources
+            .iter()
+            .filter(move |(_, plans)| plans.iter().any(|plan| counts(plan.life.at(now))));
+        looking.map(|(source, _)| source)
+    }
+
+    /// The plans on offer for callers who present nothing, in the order written.
+    pub fn keyless(&self, now: UnixTime) -> impl Iterator<Item = &Arc<Plan>> {
+        self.keyless.iter().filter(move |plan| plan.is_on_offer(now))
+    }
+}
+
+// === impl Accepted ===
+
+impl Accepted {
+    /// The plans on offer, in the order written.
+    pub fn on_offer(&self, now: UnixTime) -> impl Iterator<Item = &OfferedPlan> {
+        self.plans
+            .iter()
+            .filter(move |offered| offered.plan.is_on_offer(now))
+    }
+
+    /// The closed plans, in the order written.
+    pub fn closed(&self, now: UnixTime) -> impl Iterator<Item = &Arc<Plan>> {
+        let plans = self.plans.iter().map(|offered| &offered.plan);
+        plans.filter(move |plan| plan.life.at(now) == Stage::Closed)
     }
 }

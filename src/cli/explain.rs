@@ -12,6 +12,7 @@ use clap::Args;
 
 use super::{ConfigFile, fail};
 use crate::access::DataPlane;
+use crate::api::Stages;
 use crate::control::load::load;
 use crate::control::once::fetch_keys;
 use crate::exit;
@@ -79,7 +80,7 @@ struct Given {
 
 impl Explain {
     pub(super) fn run(self) -> ExitCode {
-        let snapshot = match load(&self.config.config, &KeyRing::default(), 0).snapshot {
+        let snapshot = match load(&self.config.config, &KeyRing::default(), &Stages::default(), 0).snapshot {
             Ok(snapshot) => snapshot,
             Err(mistakes) => return fail(exit::BAD_CONFIGURATION, &mistakes.to_string()),
         };

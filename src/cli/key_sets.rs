@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::{fail, say};
+use crate::api::Stages;
 use crate::control::load::load;
 use crate::control::once::fetch_keys;
 use crate::exit;
@@ -75,7 +76,7 @@ impl Keys {
 
 /// The configuration, or the exit code with everything said.
 fn configured(config: &Path) -> Result<Snapshot, ExitCode> {
-    load(config, &KeyRing::default(), 0)
+    load(config, &KeyRing::default(), &Stages::default(), 0)
         .snapshot
         .map_err(|mistakes| fail(exit::BAD_CONFIGURATION, &mistakes.to_string()))
 }

@@ -7,10 +7,12 @@ use std::process::ExitCode;
 use tracing::level_filters::LevelFilter;
 
 use super::{fail, say};
+use crate::api::Stages;
 use crate::app::{App, Hangups, StartError, catch_hangups, start_log};
 use crate::control::load::load;
 use crate::exit;
 use crate::issuer::KeyRing;
+use crate::time::Clock;
 
 pub(super) fn run(config: PathBuf) -> ExitCode {
     // First of all: SIGHUP's default would kill the process.
@@ -44,7 +46,8 @@ pub(super) fn refused(error: &StartError) -> ExitCode {
 }
 
 pub(super) fn check(config: &Path) -> ExitCode {
-    match load(config, &KeyRing::default(), 0).snapshot {
+    let now = Clock.now();
+    match load(config, &KeyRing::default(), &Stages::default(), 0).snapshot {
         Ok(snapshot) => {
             for warning in &snapshot.warnings {
                 say(&format!("warning: {warning}"));
@@ -53,7 +56,7 @@ pub(super) fn check(config: &Path) -> ExitCode {
                 "{}: valid (APIs: {}, plans on offer: {}, issuers: {}, applications: {}, subscriptions: {})",
                 config.display(),
                 snapshot.apis.len(),
-                snapshot.plans.len(),
+                snapshot.plans.iter().filter(|plan| plan.is_on_offer(now)).count(),
                 snapshot.issuers.len(),
                 snapshot.declared.applications.len(),
                 snapshot.declared.subscriptions.len(),

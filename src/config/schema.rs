@@ -395,8 +395,14 @@ pub struct Plan {
     pub audiences: Option<Located<Audiences>>,
     /// `audience_from`: what names further audiences. Default nothing.
     pub audience_from: Vec<Located<AudienceSource>>,
-    /// `stage`. Default published.
-    pub stage: Located<Stage>,
+    /// `stage`: where the plan is until the first date. Default staging with `publish_at`, else published.
+    pub stage: Option<Located<Stage>>,
+    /// `publish_at`, in Unix milliseconds.
+    pub publish_at: Option<Located<i64>>,
+    /// `deprecate_at`, in Unix milliseconds.
+    pub deprecate_at: Option<Located<i64>>,
+    /// `close_at`, in Unix milliseconds.
+    pub close_at: Option<Located<i64>>,
     /// `validation`: how subscriptions come to life. Default auto.
     pub validation: Validation,
     /// `subscription_validation`: callers need a subscription. Default true.
@@ -468,12 +474,11 @@ pub enum Security {
 }
 
 /// Where a plan is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// `"staging"`: invisible, unusable.
     Staging,
     /// `"published"`
-    #[default]
     Published,
     /// `"deprecated"`: existing subscriptions work.
     Deprecated,

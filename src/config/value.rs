@@ -285,6 +285,15 @@ impl<'a> Value<'a> {
 
     /// A point in time, in Unix seconds; fractions of a second are dropped.
     pub(super) fn time(self) -> Option<Located<i64>> {
+        Some(self.timestamp()?.map(jiff::Timestamp::as_second))
+    }
+
+    /// A point in time, in Unix milliseconds; fractions of a millisecond are dropped.
+    pub(super) fn moment(self) -> Option<Located<i64>> {
+        Some(self.timestamp()?.map(jiff::Timestamp::as_millisecond))
+    }
+
+    fn timestamp(self) -> Option<Located<jiff::Timestamp>> {
         const WHAT: &str = "a date-time with offset such as 2027-01-31T12:00:00Z";
         let written = match self.node.get_ref() {
             DeValue::Datetime(written) if written.date.is_some() && written.offset.is_none() => {
@@ -301,7 +310,7 @@ impl<'a> Value<'a> {
             .ok()
             .filter(|_| !written.contains('['));
         match parsed {
-            Some(time) => Some(self.located(time.as_second())),
+            Some(time) => Some(self.located(time)),
             None => self.wrong(format!("{} is not {WHAT}", quoted(&written))),
         }
     }

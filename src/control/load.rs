@@ -8,6 +8,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::watch::{Fingerprint, WatchSet, fingerprint};
+use crate::api::Stages;
 use crate::config::{self, FILE_BYTES_MAX, Files, Mistakes};
 use crate::issuer::KeyRing;
 use crate::snapshot::{Inputs, Snapshot, compile};
@@ -34,7 +35,7 @@ struct Disk {
 }
 
 /// Reads and compiles the configuration in `main`. Blocks on the disk.
-pub fn load(main: &Path, key_ring: &KeyRing, generation: u64) -> Loaded {
+pub fn load(main: &Path, key_ring: &KeyRing, stages: &Stages, generation: u64) -> Loaded {
     let mut watch = WatchSet {
         files: vec![main.to_owned()],
         directories: Vec::new(),
@@ -48,6 +49,7 @@ pub fn load(main: &Path, key_ring: &KeyRing, generation: u64) -> Loaded {
             let inputs = Inputs {
                 files: &disk,
                 key_ring,
+                stages,
                 now: Clock.now(),
                 generation,
             };

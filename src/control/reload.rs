@@ -17,6 +17,7 @@ use super::Publish;
 use super::keys::Keeper;
 use super::load::{Loaded, load};
 use super::watch::Watcher;
+use crate::api::Stages;
 use crate::config::Mistakes;
 use crate::issuer::KeyRing;
 use crate::snapshot::{ProcessSettings, Snapshot};
@@ -36,6 +37,8 @@ pub struct Reloader {
     pub main: PathBuf,
     /// The rings of issuers' keys.
     pub key_ring: Arc<KeyRing>,
+    /// How far plans were moved by hand.
+    pub stages: Arc<Stages>,
     /// Applications and subscriptions.
     pub index: Arc<Index>,
     /// Where snapshots go.
@@ -83,8 +86,9 @@ impl Reloader {
 
     async fn load(&self) -> Option<Loaded> {
         let (main, key_ring) = (self.main.clone(), Arc::clone(&self.key_ring));
+        let stages = Arc::clone(&self.stages);
         let generation = self.cell.snapshot().generation.saturating_add(1);
-        let loading = tokio::task::spawn_blocking(move || load(&main, &key_ring, generation));
+        let loading = tokio::task::spawn_blocking(move || load(&main, &key_ring, &stages, generation));
         match loading.await {
             Ok(loaded) => Some(loaded),
             Err(error) => {
@@ -108,6 +112,7 @@ impl Reloader {
         self.index.retain(&snapshot.declared);
         self.keeper.let_go(&snapshot.issuers);
         self.key_ring.retain(&snapshot.issuers);
+        self.stages.retain(&snapshot.plans);
         self.telemetry.config_reloads.child(&["success"]).inc();
         note_applied(&self.telemetry, &snapshot);
         tracing::info!(
@@ -121,8 +126,10 @@ impl Reloader {
     }
 
     fn refuse(&self, mistakes: &Mistakes) {
-        // Compiling may have made rings for issuers that now never come.
-        self.key_ring.retain(&self.cell.snapshot().issuers);
+        // Compiling may have made rings and cells for issuers and plans that now never come.
+        let present = self.cell.snapshot();
+        self.key_ring.retain(&present.issuers);
+        self.stages.retain(&present.plans);
         self.telemetry.config_reloads.child(&["rejected"]).inc();
         for mistake in mistakes.iter() {
             tracing::error!(event = "configuration_mistake", "{}", mistake.one_line());

@@ -123,28 +123,31 @@ impl SourceKind {
 }
 
 /// Whether a field of this name is one of the places, in whatever spelling.
-pub fn folds_to(name: &str, sources: &[Source]) -> bool {
+pub fn folds_to<'s>(name: &str, sources: impl IntoIterator<Item = &'s Source>) -> bool {
     of(SourceKind::Header, sources).any(|own| header::folds_to(name, own))
 }
 
 /// A `Cookie` field without the cookies that are places, all others byte for byte; empty if nothing else was in it.
 /// Nothing if it holds none of them.
-pub fn strip_cookies(field: &HeaderValue, sources: &[Source]) -> Option<Vec<u8>> {
+pub fn strip_cookies<'s>(
+    field: &HeaderValue,
+    sources: impl IntoIterator<Item = &'s Source> + Clone,
+) -> Option<Vec<u8>> {
     cookie::strip(field.as_bytes(), |pair| {
-        of(SourceKind::Cookie, sources).any(|name| cookie::is_named(pair, name))
+        of(SourceKind::Cookie, sources.clone()).any(|name| cookie::is_named(pair, name))
     })
 }
 
 /// A query without the parameters that are places, all others byte for byte and in order. Nothing if it holds none of
 /// them.
-pub fn strip_query(query: &str, sources: &[Source]) -> Option<String> {
+pub fn strip_query<'s>(query: &str, sources: impl IntoIterator<Item = &'s Source> + Clone) -> Option<String> {
     query::strip(query, |parameter| {
-        of(SourceKind::Query, sources).any(|name| query::is_named(parameter, name))
+        of(SourceKind::Query, sources.clone()).any(|name| query::is_named(parameter, name))
     })
 }
 
 /// The names of the places of one kind.
-fn of(kind: SourceKind, sources: &[Source]) -> impl Iterator<Item = &str> {
-    let of_kind = sources.iter().filter(move |source| source.kind == kind);
+fn of<'s>(kind: SourceKind, sources: impl IntoIterator<Item = &'s Source>) -> impl Iterator<Item = &'s str> {
+    let of_kind = sources.into_iter().filter(move |source| source.kind == kind);
     of_kind.map(Source::name)
 }

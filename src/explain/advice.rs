@@ -13,13 +13,12 @@ use super::report::Cite;
 use super::token::Shown;
 use super::words;
 use crate::access::{Cause, DataPlane, Denial, PlanOutcome, RequestError};
-use crate::api::HeaderError;
+use crate::api::{HeaderError, Plan, Security, Stage};
 use crate::authorization::ScopeMatch;
 use crate::credential::CredentialError;
 use crate::identity::IdentityError;
 use crate::issuer::Issuer;
 use crate::route::PathError;
-use crate::snapshot::ApiPlaces;
 use crate::subscription::SubscriptionError;
 use crate::time::UnixTime;
 
@@ -44,7 +43,7 @@ pub(super) struct Advice {
 // === impl Advice ===
 
 impl Advice {
-    fn new(place: Option<Cite>, hint: impl Into<String>) -> Self {
+    pub(super) fn new(place: Option<Cite>, hint: impl Into<String>) -> Self {
         Self {
             place,
             hint: Some(hint.into()),
@@ -84,6 +83,14 @@ impl Case<'_> {
 
     fn api(&self) -> &str {
         self.record.api.as_ref().map_or("", |api| api.name.as_str())
+    }
+
+    /// The plans of the API that are on offer, in the order written.
+    fn on_offer(&self) -> impl Iterator<Item = &Plan> {
+        let plans = self.record.api.iter().flat_map(|api| api.plans.all());
+        plans
+            .map(|plan| &**plan)
+            .filter(|plan| plan.is_on_offer(self.now))
     }
 
     fn of_request(&self, error: RequestError, denial: &Denial) -> Advice {
@@ -144,9 +151,9 @@ impl Case<'_> {
             let Some(places) = self.cites.api_places(name) else {
                 return Advice::default();
             };
-            return match api.plans.is_empty() {
-                true => no_plan(name, places),
-                false => {
+            return match api.plans.any_on_offer(self.now) {
+                false => self.of_no_plan(api),
+                true => {
                     let routes = words::list(places.routes.iter().map(|route| &*route.path));
                     let first = places.routes.first().map(|route| cite(&route.table, "path"));
                     let hint = format!("the API {name} has no route for this path; it has {routes}");
@@ -202,8 +209,7 @@ impl Case<'_> {
 
     fn of_credential(&self, error: CredentialError) -> Advice {
         let api = self.api();
-        let plans = self.cites.api_places(api).map(|api| &api.plans);
-        let on_offer = plans.into_iter().flatten().filter(|plan| plan.on_offer);
+        let mut on_offer = self.on_offer();
         let fields = self
             .question
             .header()
@@ -211,21 +217,28 @@ impl Case<'_> {
             .get_all(http::header::AUTHORIZATION);
         match error {
             CredentialError::Missing => {
-                let asking: Vec<_> = on_offer.filter(|plan| plan.security != "keyless").collect();
-                let names = words::list(asking.iter().map(|plan| &*plan.name));
+                let asking: Vec<_> = on_offer
+                    .filter(|plan| plan.security != Security::Keyless)
+                    .map(|plan| plan.name.as_str())
+                    .collect();
+                let names = words::list(&asking);
                 let other = match fields.iter().next() {
                     Some(_) => "; there is an `Authorization` field, but not of the scheme Bearer",
                     None => "",
                 };
-                let place = asking.first().map(|plan| cite(&plan.table, "security"));
+                let place = asking
+                    .first()
+                    .and_then(|plan| self.cites.plan(api, plan, "security"));
                 Advice::new(place, format!("these plans ask for a token: {names}{other}"))
             }
             CredentialError::NotAccepted => {
-                let place = on_offer.map(|plan| cite(&plan.table, "security")).next();
+                let first = on_offer.next();
+                let place = first.and_then(|plan| self.cites.plan(api, plan.name.as_str(), "security"));
                 Advice::new(place, "every plan on offer is keyless: send no token")
             }
             CredentialError::SourceNotAccepted => {
-                let place = on_offer.map(|plan| cite(&plan.table, "token_from")).next();
+                let first = on_offer.next();
+                let place = first.and_then(|plan| self.cites.plan(api, plan.name.as_str(), "token_from"));
                 Advice::new(place, "no plan for this issuer looks where the token was")
             }
             CredentialError::Several => {
@@ -264,8 +277,12 @@ impl Case<'_> {
     fn of_subscription(&self, error: SubscriptionError, denial: &Denial) -> Advice {
         let application = denial.application.as_ref().map(|id| id.as_str());
         if let (Some(plan), true) = (&denial.plan, error != SubscriptionError::NotFound) {
-            let place = self.terms_place(error, application, &plan.id);
             let plan_name = plan.name.as_str();
+            if plan.life.at(self.now) == Stage::Closed {
+                let hint = format!("the plan {plan_name} is closed, and so are all subscriptions to it");
+                return Advice::new(self.stage_place(self.api(), plan), hint);
+            }
+            let place = self.terms_place(error, application, &plan.id);
             let mut considered = self.record.plans.iter();
             let terms = considered
                 .find(|(own, _, _)| own.id == plan.id)
@@ -370,24 +387,5 @@ impl Case<'_> {
             HeaderError::Unsendable => Advice::place(self.cites.api(api, "claim_header_encoding")),
             HeaderError::TooLong => Advice::place(self.cites.api(api, "claim_headers")),
         }
-    }
-}
-
-/// An API whose plans nobody may use answers as if it were not there.
-fn no_plan(name: &str, places: &ApiPlaces) -> Advice {
-    let plans: Vec<String> = places
-        .plans
-        .iter()
-        .map(|plan| format!("{} is {}", plan.name, plan.stage))
-        .collect();
-    match places.plans.first() {
-        Some(first) => Advice::new(
-            Some(cite(&first.table, "stage")),
-            format!("the API {name} has no plan on offer: {}", words::list(plans)),
-        ),
-        None => Advice::new(
-            Some(cite(&places.table, "plan")),
-            format!("the API {name} has no plan"),
-        ),
     }
 }

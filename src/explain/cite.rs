@@ -67,6 +67,13 @@ impl<'s> Cites<'s> {
         Some(cite(&self.plan_places(api, plan)?.table, key))
     }
 
+    /// The first of these keys that was written; else the first of them.
+    pub(super) fn plan_any(self, api: &str, plan: &str, keys: &[&str]) -> Option<Cite> {
+        let table = &self.plan_places(api, plan)?.table;
+        let written = keys.iter().find(|key| table.key(key).is_some());
+        Some(cite(table, written.or_else(|| keys.first())?))
+    }
+
     pub(super) fn route(self, api: &str, index: Option<usize>, key: &str) -> Option<Cite> {
         let routes = &self.api_places(api)?.routes;
         Some(cite(&routes.get(index?)?.table, key))

@@ -192,18 +192,8 @@ impl Case<'_> {
         let Some(api) = &self.record.api else {
             return Vec::new();
         };
-        let plans = self.cites.api_places(api.name.as_str()).map(|api| &api.plans);
-        let mut lines: Vec<Line> = plans
-            .into_iter()
-            .flatten()
-            .map(|plan| {
-                let text = format!("{}, {}, {}", plan.name, plan.security, plan.stage);
-                let value = json!({
-                    "plan": plan.name, "security": plan.security, "stage": plan.stage, "on_offer": plan.on_offer,
-                });
-                Line::new("plan", text, value).at(Some(cite(&plan.table, "security")))
-            })
-            .collect();
+        let plans = api.plans.all().iter();
+        let mut lines: Vec<Line> = plans.map(|plan| self.offered(api, plan)).collect();
         let carried = match &self.record.token {
             Some(_) => {
                 let place = self.record.source.as_deref().unwrap_or("Authorization");
@@ -250,9 +240,9 @@ impl Case<'_> {
             .find(|(_, outcome, _)| !matches!(outcome, PlanOutcome::OtherAudience | PlanOutcome::OtherPlace));
         let first = || {
             api.plans
-                .for_issuer(issuer)?
-                .plans
-                .first()
+                .for_issuer(issuer, self.now)?
+                .on_offer(self.now)
+                .next()
                 .map(|offered| &offered.plan)
         };
         let plan = accepting.map(|(plan, _, _)| plan).or_else(first)?;
@@ -282,7 +272,7 @@ impl Case<'_> {
             .record
             .api
             .as_ref()
-            .and_then(|api| api.plans.for_issuer(issuer));
+            .and_then(|api| api.plans.for_issuer(issuer, self.now));
         for (index, path) in accepted
             .iter()
             .flat_map(|accepted| accepted.mapping.kept.iter().enumerate())
@@ -339,6 +329,10 @@ impl Case<'_> {
                 PlanOutcome::NotSelected => {
                     let text = "its selection rule does not hold".to_owned();
                     ("not_selected", text, self.cites.plan(api, name, "selection_rule"))
+                }
+                PlanOutcome::Closed => {
+                    let text = "it is closed, and so are all subscriptions to it".to_owned();
+                    ("closed", text, self.stage_place(api, plan))
                 }
                 PlanOutcome::Refused(error) => {
                     let code = access::subscription_code(*error);

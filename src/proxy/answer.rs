@@ -11,7 +11,8 @@ use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use serde::Serialize;
 
-use super::context::Context;
+use super::context::{Context, Outcome};
+use super::deprecated::Notice;
 use super::grpc;
 use crate::access::{Answer, Code, Denial};
 
@@ -28,6 +29,8 @@ pub(super) struct Page {
     request_id: String,
     /// The precise reason, where operators let callers see it.
     reason: Option<&'static str>,
+    /// What there is to say of the plan under which it is answered.
+    notice: Notice,
 }
 
 /// RFC 9457 section 3.
@@ -52,6 +55,7 @@ impl Page {
         let verbose = context.live.snapshot.http.verbose_errors;
         Self {
             reason: verbose.then(|| denial.reason()),
+            notice: (denial.under().map(|plan| Notice::of(plan, context.now))).unwrap_or_default(),
             ..Self::new(denial.answer(), context)
         }
     }
@@ -62,7 +66,14 @@ impl Page {
             Code::UpstreamUnavailable => Answer::new(code).retry_after(UPSTREAM_RETRY_SECONDS),
             _ => Answer::new(code),
         };
-        Self::new(answer, context)
+        let notice = match &context.outcome {
+            Outcome::Permitted(permit) => Notice::of(permit.plan(), permit.decided_at()),
+            Outcome::Undecided | Outcome::Denied(_) => Notice::default(),
+        };
+        Self {
+            notice,
+            ..Self::new(answer, context)
+        }
     }
 
     fn new(answer: Answer<'_>, context: &Context) -> Self {
@@ -80,6 +91,7 @@ impl Page {
             request_id_header: context.live.snapshot.http.request_id_header.clone(),
             request_id: context.request_id.clone(),
             reason: None,
+            notice: Notice::default(),
         }
     }
 
@@ -98,6 +110,7 @@ impl Page {
         };
         let no_body = body.is_empty() || request.method == Method::HEAD;
         header.set_content_length(body.len())?;
+        self.notice.write(&mut header)?;
         header.insert_header(CACHE_CONTROL, "no-store")?;
         header.insert_header(self.request_id_header, self.request_id)?;
         if let Some(challenge) = self.challenge {

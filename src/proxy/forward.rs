@@ -14,6 +14,7 @@ use pingora::proxy::Session;
 use pingora::{Error, ErrorType, OrErr as _, Result};
 
 use super::context::{Context, Outcome};
+use super::deprecated::Notice;
 use super::private;
 use super::view::Client;
 use crate::access::Permit;
@@ -37,7 +38,7 @@ pub(super) fn request(session: &Session, request: &mut RequestHeader, context: &
     let foreign: Vec<HeaderName> = request
         .headers
         .keys()
-        .filter(|name| http.owns(name.as_str()) || folds_to(name.as_str(), sources))
+        .filter(|name| http.owns(name.as_str()) || folds_to(name.as_str(), sources.iter().copied()))
         .cloned()
         .collect();
     for name in &foreign {
@@ -46,7 +47,7 @@ pub(super) fn request(session: &Session, request: &mut RequestHeader, context: &
     if !permit.api().forward_credential {
         request.remove_header(&AUTHORIZATION);
     }
-    cookies(request, sources)?;
+    cookies(request, &sources)?;
     for (name, value) in permit.headers() {
         request.insert_header(name.clone(), value.clone())?;
     }
@@ -62,22 +63,24 @@ pub(super) fn request(session: &Session, request: &mut RequestHeader, context: &
 }
 
 /// Places where the API's plans look for tokens, and which therefore end here: also when nothing was found there.
-fn ended_here(permit: &Permit) -> &[Source] {
+fn ended_here(permit: &Permit) -> Vec<&Source> {
     let api = permit.api();
     if api.forward_credential {
-        &[]
+        Vec::new()
     } else {
-        api.plans.sources()
+        api.plans.ended(permit.decided_at()).collect()
     }
 }
 
 /// Takes tokens out of `Cookie`; a field in which nothing else was goes as a whole.
-fn cookies(request: &mut RequestHeader, sources: &[Source]) -> Result<()> {
+fn cookies(request: &mut RequestHeader, sources: &[&Source]) -> Result<()> {
     if sources.is_empty() {
         return Ok(());
     }
     let fields = request.headers.get_all(COOKIE).iter();
-    let stripped: Vec<Option<Vec<u8>>> = fields.map(|field| strip_cookies(field, sources)).collect();
+    let stripped: Vec<Option<Vec<u8>>> = fields
+        .map(|field| strip_cookies(field, sources.iter().copied()))
+        .collect();
     if stripped.iter().all(Option::is_none) {
         return Ok(());
     }
@@ -136,7 +139,10 @@ pub(super) fn response(
     let http = &context.live.snapshot.http;
     response.insert_header(http.request_id_header.clone(), &context.request_id)?;
     match &context.outcome {
-        Outcome::Permitted(permit) => private::keep(response, permit),
+        Outcome::Permitted(permit) => {
+            Notice::of(permit.plan(), permit.decided_at()).write(response)?;
+            private::keep(response, permit)
+        }
         Outcome::Undecided | Outcome::Denied(_) => Ok(()),
     }
 }
@@ -179,7 +185,8 @@ fn target(request: &mut RequestHeader, permit: &Permit, context: &Context) -> Re
     let api = permit.api();
     let absolute = request.uri.authority().is_some() || request.raw_path().first() != Some(&b'/');
     let came = request.uri.query();
-    let stripped = came.and_then(|query| strip_query(query, ended_here(permit)));
+    let sources = ended_here(permit);
+    let stripped = came.and_then(|query| strip_query(query, sources.iter().copied()));
     if context.target.is_none() && !strips(api) && !absolute && stripped.is_none() {
         return Ok(());
     }
@@ -195,7 +202,8 @@ fn target(request: &mut RequestHeader, permit: &Permit, context: &Context) -> Re
 pub(super) fn target_text(permit: &Permit, normalised: Option<&str>, request: &RequestHeader) -> String {
     let api = permit.api();
     let came = request.uri.query();
-    let stripped = came.and_then(|query| strip_query(query, ended_here(permit)));
+    let sources = ended_here(permit);
+    let stripped = came.and_then(|query| strip_query(query, sources.iter().copied()));
     let query = match &stripped {
         Some(rest) if rest.is_empty() => None,
         Some(rest) => Some(rest.as_str()),

@@ -183,7 +183,8 @@ fn write(
     let request = session.req_header();
     let claims = claims(context, facts);
     let claims: Vec<(&str, &serde_json::Value)> = claims.iter().map(|(name, value)| (*name, value)).collect();
-    let sources = api(context).map_or(&[][..], |api| api.plans.sources());
+    let sources = api(context).into_iter();
+    let sources = sources.flat_map(|api| api.plans.sources(context.now));
     let bearer = match extract(&request.headers, request.uri.query(), sources) {
         Ok(Credential::Bearer(bearer)) => Some(bearer),
         _ => None,

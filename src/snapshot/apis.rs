@@ -13,15 +13,15 @@ use super::requirements::{
     compile_claims, compile_methods, compile_pattern, compile_resources, compile_rule, judge_keyless,
 };
 use super::server::HttpSettings;
-use super::token_from;
 use super::upstreams::{Upstreams, find_upstream};
 use super::{KeptClaims, Names, headers, mistake, refused, shown, unknown};
+use super::{life, token_from};
 use crate::api::{
-    Accepted, Api, ClaimHeader, ClaimHeaders, HeaderEncoding, OfferedPlan, Plan, Plans, Route, Security,
-    Terms,
+    Accepted, Api, ClaimHeader, ClaimHeaders, HeaderEncoding, Life, OfferedPlan, Plan, Plans, Route,
+    Schedule, Security, Stages, Terms,
 };
 use crate::authorization::{RequiredClaim, RequiredScopes, Requirements, Resources, ScopeMatch, is_scope};
-use crate::config::{self, Located, Mistake, Mistakes, Place, Stage};
+use crate::config::{self, Located, Mistake, Mistakes, Place};
 use crate::credential::Source;
 use crate::id::{ApiName, PlanId, PlanName, parse_name};
 use crate::identity::{ClaimMapping, ClaimPath};
@@ -50,7 +50,7 @@ pub(super) struct ApiDraft {
 pub(super) struct PlanDraft {
     pub(super) name: Located<String>,
     pub(super) security: Security,
-    pub(super) stage: Stage,
+    pub(super) schedule: Schedule,
     pub(super) validation: config::Validation,
     subscription_required: bool,
     sources: Vec<Source>,
@@ -166,6 +166,7 @@ pub(super) fn publish(
     drafts: Vec<ApiDraft>,
     issuers: &[IssuerDraft],
     kept: &KeptClaims,
+    stages: &Stages,
     mistakes: &mut Mistakes,
 ) -> Published {
     let mut mappings = Mappings {
@@ -204,6 +205,7 @@ pub(super) fn publish(
             public_uri.as_deref(),
             plans,
             &mut mappings,
+            stages,
             &mut published.plans,
         );
         let api = Arc::new(Api {
@@ -294,22 +296,22 @@ impl<'d> Mappings<'d> {
     }
 }
 
-/// Lays out the plans that callers may use.
+/// Lays out the plans. Closed ones are among them: who had a subscription is told so.
 fn offer(
     api: &str,
     public_uri: Option<&str>,
     drafts: Vec<PlanDraft>,
     mappings: &mut Mappings<'_>,
+    stages: &Stages,
     all: &mut Vec<Arc<Plan>>,
 ) -> Plans {
     let mut jwt: HashMap<Box<str>, Accepted> = HashMap::new();
-    let mut keyless = Vec::new();
+    let mut own = Vec::new();
     for draft in drafts {
-        if !is_offered(draft.stage) {
-            continue;
-        }
+        let id = PlanId::of(api, &draft.name.value);
         let plan = Arc::new(Plan {
-            id: PlanId::of(api, &draft.name.value),
+            life: Life::new(draft.schedule, stages.cell(&id)),
+            id,
             name: PlanName::new(draft.name.value.as_str()),
             index: all.len(),
             security: draft.security,
@@ -320,10 +322,7 @@ fn offer(
             claims: draft.claims,
         });
         all.push(Arc::clone(&plan));
-        if draft.security == Security::Keyless {
-            keyless.push(plan);
-            continue;
-        }
+        own.push(Arc::clone(&plan));
         for name in &draft.issuers {
             let Some((issuer, mapping, terms)) = mappings.of(&name.value) else {
                 continue;
@@ -351,11 +350,7 @@ fn offer(
                 });
         }
     }
-    Plans::new(jwt, keyless)
-}
-
-pub(super) const fn is_offered(stage: Stage) -> bool {
-    matches!(stage, Stage::Published | Stage::Deprecated)
+    Plans::new(jwt, own)
 }
 
 fn compile_plans(
@@ -368,7 +363,7 @@ fn compile_plans(
     mistakes: &mut Mistakes,
 ) -> Vec<PlanDraft> {
     let mut names = Names::default();
-    let mut keyless: Option<Place> = None;
+    let mut keyless: Vec<(Place, Schedule)> = Vec::new();
     let mut plans = Vec::new();
     for plan in written {
         let config::Plan {
@@ -379,6 +374,9 @@ fn compile_plans(
             audiences,
             audience_from,
             stage,
+            publish_at,
+            deprecate_at,
+            close_at,
             validation,
             subscription_validation,
             selection_rule,
@@ -387,6 +385,13 @@ fn compile_plans(
         } = plan;
         judge_name("the plan", &name, mistakes);
         names.claim("the plan", &name.value, &name.place, mistakes);
+        let written = life::Written {
+            stage,
+            publish_at,
+            deprecate_at,
+            close_at,
+        };
+        let schedule = life::compile(written, mistakes);
         let gateway = shared.audience.as_deref();
         let own_audiences = Said::new(audiences.clone(), &audience_from, gateway, mistakes);
         let security = match security.value {
@@ -422,9 +427,7 @@ fn compile_plans(
                     let message = format!("a keyless plan takes no `{key}`: it asks callers for nothing");
                     mistakes.push(Mistake::new(place.clone(), message));
                 }
-                if is_offered(stage.value) {
-                    judge_keyless(&name, selection_rule.is_none(), &mut keyless, mistakes);
-                }
+                judge_keyless(&name, selection_rule.is_none(), schedule, &mut keyless, mistakes);
                 Security::Keyless
             }
         };
@@ -433,7 +436,7 @@ fn compile_plans(
         plans.push(PlanDraft {
             name,
             security,
-            stage: stage.value,
+            schedule,
             validation,
             subscription_required: subscription_validation.is_none_or(|flag| flag.value),
             sources: token_from::compile(token_from.as_ref(), claim_headers, http, mistakes),

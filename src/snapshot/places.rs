@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 
 pub use crate::config::{Spot, Written};
 
-use crate::config::{ClaimMapping, Config, Located, Place, Security, Stage};
+use crate::config::{ClaimMapping, Config, Located, Place, Security};
 use crate::id::PlanId;
 
 /// The places of one configuration.
@@ -67,10 +67,6 @@ pub struct PlanPlaces {
     pub name: Box<str>,
     /// The kind of credential, as written.
     pub security: &'static str,
-    /// Its stage, as written.
-    pub stage: &'static str,
-    /// Whether callers may use it.
-    pub on_offer: bool,
     /// `[[api.plan]]`
     pub table: Written,
 }
@@ -190,13 +186,6 @@ impl Tables {
                     Security::Jwt => "jwt",
                     Security::Keyless => "keyless",
                 },
-                stage: match plan.stage.value {
-                    Stage::Staging => "staging",
-                    Stage::Published => "published",
-                    Stage::Deprecated => "deprecated",
-                    Stage::Closed => "closed",
-                },
-                on_offer: super::apis::is_offered(plan.stage.value),
                 table: self.next("api.plan")?,
             })
         });

@@ -4,7 +4,9 @@
 //! and looks no name up. A mistake inside a rule is shown where it stands in the file, if the rule stands there letter
 //! by letter, and else by line and column of the rule.
 
+use super::life::meet;
 use super::{KeptClaims, mistake, refused};
+use crate::api::Schedule;
 use crate::authorization::{RequiredClaim, Resources};
 use crate::config::{self, ClaimValue, Located, Mistake, Mistakes, Place};
 use crate::predicate::{Predicate, RuleError};
@@ -96,14 +98,16 @@ pub(super) fn compile_rule(
         .ok()
 }
 
-/// A keyless plan on offer after one that takes every request would never be chosen.
+/// A keyless plan that is on offer beside one before it that takes every request would never be chosen.
 pub(super) fn judge_keyless(
     name: &Located<String>,
     takes_all: bool,
-    first: &mut Option<Place>,
+    schedule: Schedule,
+    taking_all: &mut Vec<(Place, Schedule)>,
     mistakes: &mut Mistakes,
 ) {
-    if let Some(first) = first {
+    let mut before = taking_all.iter();
+    if let Some((first, _)) = before.find(|(_, other)| meet(other, &schedule)) {
         mistakes.push(
             mistake(
                 name,
@@ -113,7 +117,7 @@ pub(super) fn judge_keyless(
             .help(format!("give the plan at {first} a `selection_rule`")),
         );
     } else if takes_all {
-        *first = Some(name.place.clone());
+        taking_all.push((name.place.clone(), schedule));
     }
 }
 

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use super::apis::{ApiDraft, PlanDraft, judge_name};
 use super::issuers::Draft as IssuerDraft;
 use super::{Names, mistake, shown, unknown};
-use crate::api::Security;
-use crate::config::{self, Located, Mistake, Mistakes, Place, Stage, Validation};
+use crate::api::{Schedule, Security, Stage};
+use crate::config::{self, Located, Mistake, Mistakes, Place, Validation};
 use crate::id::{ApplicationId, IssuerName, PlanId};
 use crate::subscription::{Declared, DeclaredApplication, DeclaredSubscription, Standing, Status, Terms};
 use crate::time::UnixTime;
@@ -19,6 +19,8 @@ pub(super) fn compile(
     subscriptions: Vec<config::Subscription>,
     issuers: &[IssuerDraft],
     apis: &[ApiDraft],
+    now: UnixTime,
+    warnings: &mut Vec<String>,
     mistakes: &mut Mistakes,
 ) -> Declared {
     let mut ids = Names::default();
@@ -59,7 +61,15 @@ pub(super) fn compile(
     }
     let mut agreements = Names::default();
     for subscription in subscriptions {
-        if let Some(subscription) = agreement(subscription, &ids, apis, &mut agreements, mistakes) {
+        let place = subscription.plan.place.clone();
+        if let Some((subscription, schedule)) = agreement(subscription, &ids, apis, &mut agreements, mistakes)
+        {
+            if is_late(&subscription.terms, &schedule, now) {
+                warnings.push(format!(
+                    "{place}: the subscription of {} to {} begins when the plan is deprecated already",
+                    subscription.application, subscription.plan
+                ));
+            }
             declared.subscriptions.push(subscription);
         }
     }
@@ -98,7 +108,7 @@ fn agreement(
     apis: &[ApiDraft],
     agreements: &mut Names,
     mistakes: &mut Mistakes,
-) -> Option<DeclaredSubscription> {
+) -> Option<(DeclaredSubscription, Schedule)> {
     let config::Subscription {
         application,
         api,
@@ -150,7 +160,7 @@ fn agreement(
         ));
     }
     let moment = |seconds: Located<i64>| UnixTime::from_seconds(seconds.value);
-    Some(DeclaredSubscription {
+    let declared = DeclaredSubscription {
         application: ApplicationId::new(application.value),
         plan: PlanId::of(&api.value, &plan.value),
         terms: Terms {
@@ -158,12 +168,26 @@ fn agreement(
             from: from.map(moment),
             until: until.map(moment),
         },
-    })
+    };
+    Some((declared, found.schedule))
+}
+
+/// Whether a subscription is one of those that a deprecated plan should not have: a new one. It works all the same; an
+/// operator who declares it may have promised it before. Without a beginning it cannot be told from an old one.
+fn is_late(terms: &Terms, schedule: &Schedule, now: UnixTime) -> bool {
+    let deprecated_at = match schedule.begins {
+        Stage::Deprecated => Some(now),
+        _ => schedule.deprecate_at,
+    };
+    let Some((from, deprecated_at)) = terms.from.zip(deprecated_at) else {
+        return false;
+    };
+    terms.status == Status::Accepted && from >= deprecated_at
 }
 
 /// A closed plan has closed subscriptions only; otherwise what is written, or what the plan's validation starts with.
 fn compile_status(written: Option<config::SubscriptionStatus>, plan: &PlanDraft) -> Status {
-    if plan.stage == Stage::Closed {
+    if plan.schedule.begins == Stage::Closed {
         return Status::Closed;
     }
     match (written, plan.validation) {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use super::{Inputs, Snapshot, compile};
+use crate::api::Stages;
 use crate::config::{Files, Mistakes, parse};
 use crate::issuer::KeyRing;
 use crate::mint::SigningKey;
@@ -18,6 +19,7 @@ mod audiences;
 mod claims;
 mod compiled;
 mod issuers;
+mod lives;
 mod requirements;
 mod server;
 mod subscribers;
@@ -99,9 +101,14 @@ impl Memory {
     }
 
     fn compile(&self, key_ring: &KeyRing) -> Result<Snapshot, Mistakes> {
+        self.compile_beside(key_ring, &Stages::default())
+    }
+
+    fn compile_beside(&self, key_ring: &KeyRing, stages: &Stages) -> Result<Snapshot, Mistakes> {
         let inputs = Inputs {
             files: self,
             key_ring,
+            stages,
             now: NOW,
             generation: 7,
         };

@@ -20,6 +20,7 @@ mod harness;
 mod headers;
 mod keep_alive;
 mod keys;
+mod lives;
 mod metrics;
 mod reload;
 mod start;

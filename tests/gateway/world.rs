@@ -431,6 +431,44 @@ name = "gold"
 security = "jwt"
 issuers = ["https://acme.example/"]
 stage = "deprecated"
+
+# Plans with dates.
+[[api]]
+name = "coming"
+context_path = "/coming"
+upstream = "sample"
+
+[[api.plan]]
+name = "open"
+security = "keyless"
+publish_at = 2999-01-01T00:00:00Z
+
+[[api]]
+name = "gone"
+context_path = "/gone"
+upstream = "sample"
+
+[[api.plan]]
+name = "open"
+security = "keyless"
+close_at = 2020-01-01T00:00:00Z
+
+[[api]]
+name = "leaving"
+context_path = "/leaving"
+upstream = "sample"
+
+[[api.plan]]
+name = "gold"
+security = "jwt"
+issuers = ["https://acme.example/"]
+deprecate_at = 2019-01-01T00:00:00Z
+close_at = 2020-01-01T00:00:00Z
+
+[[api.plan]]
+name = "silver"
+security = "jwt"
+issuers = ["https://acme.example/"]
 "#;
 
 const CALLERS: &str = r#"
@@ -450,10 +488,11 @@ audience = "https://stranger.example"
 "#;
 
 /// `(application, what its one subscription to an API and plan says)`
-const AGREEMENTS: [(&str, &str); 14] = [
+const AGREEMENTS: [(&str, &str); 15] = [
     ("mobile", r#"api = "orders", plan = "gold""#),
     ("mobile", r#"api = "mixed", plan = "gold""#),
     ("mobile", r#"api = "old", plan = "gold""#),
+    ("mobile", r#"api = "leaving", plan = "gold""#),
     ("suspended", r#"api = "orders", plan = "gold""#),
     ("pending", r#"api = "orders", plan = "gold", status = "pending""#),
     ("paused", r#"api = "orders", plan = "gold", status = "paused""#),

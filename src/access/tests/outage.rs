@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::super::{DataPlane, RequestView, Verdict, evaluate};
 use super::{ACME, Memory, NOW, SECONDS};
+use crate::api::Stages;
 use crate::config::parse;
 use crate::issuer::{KeyRing, Terms};
 use crate::snapshot::{Inputs, Snapshot, compile};
@@ -42,6 +43,7 @@ impl Gateway {
         let inputs = Inputs {
             files: &files,
             key_ring: &KeyRing::default(),
+            stages: &Stages::default(),
             now: NOW,
             generation: 1,
         };

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::super::{DataPlane, RequestView, Verdict, evaluate};
 use super::{Memory, NOW, SECONDS};
+use crate::api::Stages;
 use crate::config::parse;
 use crate::issuer::{Approval, KeyRing, KeySource, Terms};
 use crate::mint::SigningKey;
@@ -218,6 +219,7 @@ fn configured(key_ring: &KeyRing, role: &str, step: &str, audience_from: &str, l
     let inputs = Inputs {
         files: &files,
         key_ring,
+        stages: &Stages::default(),
         now: NOW,
         generation: 1,
     };

@@ -11,10 +11,12 @@ use serde_json::json;
 use super::{
     ACME, Cache, DataPlane, Denial, Memory, NOW, Passed, Permit, Request, RequestView, Verdict, evaluate,
 };
+use crate::api::Stages;
 use crate::config::parse;
 use crate::issuer::KeyRing;
 use crate::snapshot::{Inputs, Snapshot, compile};
 use crate::subscription::Index;
+use crate::time::UnixTime;
 
 /// What decisions read. It remembers tokens.
 pub(super) struct Scene {
@@ -36,6 +38,7 @@ impl Scene {
         let inputs = Inputs {
             files: &files,
             key_ring: &KeyRing::default(),
+            stages: &Stages::default(),
             now: NOW,
             generation: 1,
         };
@@ -57,6 +60,17 @@ impl Scene {
         client: Option<IpAddr>,
         passed: &mut Passed,
     ) -> Result<Permit, Box<Denial>> {
+        self.decide_at(NOW, request, client, passed)
+    }
+
+    /// The same, at another moment.
+    pub(super) fn decide_at(
+        &self,
+        now: UnixTime,
+        request: &Request,
+        client: Option<IpAddr>,
+        passed: &mut Passed,
+    ) -> Result<Permit, Box<Denial>> {
         let plane = DataPlane {
             snapshot: &self.snapshot,
             index: &self.index,
@@ -70,6 +84,6 @@ impl Scene {
             headers: &request.headers,
             client,
         };
-        evaluate(&plane, &view, NOW, passed)
+        evaluate(&plane, &view, now, passed)
     }
 }

@@ -57,9 +57,9 @@ static PLAN: Shape = Shape {
         Key::Later("bandwidth"),
         Key::Later("tier"),
         Key::Value("selection_rule"),
-        Key::Later("publish_at"),
-        Key::Later("deprecate_at"),
-        Key::Later("close_at"),
+        Key::Value("publish_at"),
+        Key::Value("deprecate_at"),
+        Key::Value("close_at"),
         Key::Table("resources", &RESOURCES),
         Key::Value("claims"),
     ],
@@ -143,7 +143,6 @@ fn plan(value: Value<'_>) -> Option<Plan> {
     let table = value.table(&PLAN)?;
     let name = table.required("name", Value::text);
     let security = table.required("security", |value| Some(value.located(security(value)?)));
-    let stage = table.optional("stage", |value| Some(value.located(stage(value)?)));
     Some(Plan {
         issuers: table
             .optional("issuers", Value::texts_not_empty)
@@ -151,8 +150,10 @@ fn plan(value: Value<'_>) -> Option<Plan> {
         token_from: table.optional("token_from", |value| Some(value.located(token_from(value)?))),
         audiences: table.optional("audiences", audiences),
         audience_from: table.optional("audience_from", audience_from).unwrap_or_default(),
-        // A default has no place of its own; the plan's is the best there is.
-        stage: stage.unwrap_or_else(|| value.located(Stage::default())),
+        stage: table.optional("stage", |value| Some(value.located(stage(value)?))),
+        publish_at: table.optional("publish_at", Value::moment),
+        deprecate_at: table.optional("deprecate_at", Value::moment),
+        close_at: table.optional("close_at", Value::moment),
         validation: table
             .optional("validation", |value| {
                 value.word(&[

@@ -92,9 +92,6 @@ fn keys_of_other_versions() {
                 "concurrency",
                 "bandwidth",
                 "tier",
-                "publish_at",
-                "deprecate_at",
-                "close_at",
             ],
         ),
         (

@@ -78,7 +78,7 @@ impl Case<'_> {
         let identity = self.record.caller.as_ref().map(|caller| &caller.identity);
         let accepted = identity
             .zip(self.record.api.as_ref())
-            .and_then(|(identity, api)| api.plans.for_issuer(identity.issuer.as_str()));
+            .and_then(|(identity, api)| api.plans.for_issuer(identity.issuer.as_str(), self.now));
         let name = |claim: &RequiredClaim| {
             let path = accepted.and_then(|accepted| accepted.mapping.kept.get(claim.place));
             path.map_or("any claim", |path| path.as_str()).to_owned()

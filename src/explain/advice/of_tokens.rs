@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::{Advice, Case};
+use crate::api::Security;
 use crate::explain::cite::KEY_SOURCES;
 use crate::explain::report::Cite;
 use crate::explain::{token, words};
@@ -85,12 +86,8 @@ impl Case<'_> {
     /// The `issuers` of the first plan on offer that takes tokens.
     fn accepting(&self) -> Option<Cite> {
         let api = self.api();
-        let plans = &self.cites.api_places(api)?.plans;
-        let mut taking = plans
-            .iter()
-            .filter(|plan| plan.on_offer && plan.security != "keyless");
-        let plan = taking.next()?;
-        self.cites.plan(api, &plan.name, "issuers")
+        let mut taking = self.on_offer().filter(|plan| plan.security != Security::Keyless);
+        self.cites.plan(api, taking.next()?.name.as_str(), "issuers")
     }
 
     fn of_unknown_issuer(&self) -> Advice {
@@ -103,7 +100,7 @@ impl Case<'_> {
         let issuers = self.plane.snapshot.issuers.iter();
         let accepted: Vec<&str> = issuers
             .map(|issuer| issuer.name.as_str())
-            .filter(|name| api.plans.for_issuer(name).is_some())
+            .filter(|name| api.plans.for_issuer(name, self.now).is_some())
             .collect();
         let hint = if let Some(place) = self.cites.issuer(iss, "name") {
             format!(
@@ -249,8 +246,9 @@ impl Case<'_> {
             return Advice::default();
         };
         let name = issuer.name.as_str();
-        let plans = api.plans.for_issuer(name).map(|accepted| &accepted.plans);
-        let accepted = plans.into_iter().flatten().map(|offered| {
+        let plans = api.plans.for_issuer(name, self.now).into_iter();
+        let plans = plans.flat_map(|accepted| accepted.on_offer(self.now));
+        let accepted = plans.map(|offered| {
             let audiences = match &offered.audiences.accepted {
                 AcceptedAudiences::DangerAny => "any".to_owned(),
                 AcceptedAudiences::AnyOf(list) if offered.audiences.of_application => {

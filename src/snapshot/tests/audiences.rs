@@ -1,7 +1,7 @@
 //! Whom tokens must be for: what issuer and plan say together, and what they may not say.
 //! With it the profile of access tokens, which is about audiences as much as about types.
 
-use super::{API, check, snapshot};
+use super::{API, NOW, check, snapshot};
 use crate::token::{Audience, Profile, TokenTypes};
 
 /// An issuer that takes the place of `acme` in a row, with what is written; its next line is the fifth.
@@ -60,7 +60,7 @@ fn audiences_add_up_unless_a_plan_lists_its_own() {
     ] {
         let text = format!("{SERVER}{}{}", issuer(of_issuer), plan(URI, of_plan));
         let snapshot = snapshot(&text);
-        let accepted = snapshot.apis.first().unwrap().plans.for_issuer("i").unwrap();
+        let accepted = snapshot.apis.first().unwrap().plans.for_issuer("i", NOW).unwrap();
         let audiences = &accepted.plans.first().unwrap().audiences;
         let found: Vec<&str> = ["listed", "own", "gw", uri, "app"]
             .into_iter()
@@ -169,7 +169,7 @@ fn access_tokens_leave_no_choice_of_type_and_need_an_audience() {
             plan("", "audiences = [\"x\"]")
         );
         let snapshot = super::snapshot(&text);
-        let accepted = snapshot.apis.first().unwrap().plans.for_issuer("i").unwrap();
+        let accepted = snapshot.apis.first().unwrap().plans.for_issuer("i", NOW).unwrap();
         let names: Vec<&str> = accepted
             .mapping
             .client_ids

@@ -1,7 +1,7 @@
 //! Claim mappings that cannot work, and what those that can become.
 //! The default map is judged as an issuer's own is; each has its names for itself.
 
-use super::{PLAN, check, snapshot};
+use super::{NOW, PLAN, check, snapshot};
 use crate::api::Terms;
 
 /// A mapping of line 1 to 3, what follows it stands in line 4.
@@ -130,7 +130,13 @@ fn texts_have_bounds() {
 /// The terms of `acme` and whether the default map is applied.
 fn terms(text: &str) -> (Terms, usize) {
     let snapshot = snapshot(&format!("{text}{PLAN}"));
-    let accepted = snapshot.apis.first().unwrap().plans.for_issuer("acme").unwrap();
+    let accepted = snapshot
+        .apis
+        .first()
+        .unwrap()
+        .plans
+        .for_issuer("acme", NOW)
+        .unwrap();
     (accepted.terms, accepted.mapping.default.claims.len())
 }
 
@@ -176,7 +182,7 @@ fn an_issuer_may_do_without_the_default_map() {
     let snapshot = snapshot(&text);
     let plans = &snapshot.apis.first().unwrap().plans;
     let counts = ["acme", "own"].map(|issuer| {
-        let mapping = &plans.for_issuer(issuer).unwrap().mapping;
+        let mapping = &plans.for_issuer(issuer, NOW).unwrap().mapping;
         (mapping.default.claims.len(), mapping.own.claims.len())
     });
     assert_eq!(counts, [(1, 0), (0, 1)]);

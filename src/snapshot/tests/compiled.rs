@@ -83,7 +83,7 @@ fn a_plans_audiences_take_the_place_of_the_issuers() {
         plan("own", "audiences = [\"partners\"]\n"),
         plan("any", "audiences = \"danger-accept-any\"\n"),
     ));
-    let accepted = only_api(&snapshot).plans.for_issuer("acme").unwrap();
+    let accepted = only_api(&snapshot).plans.for_issuer("acme", NOW).unwrap();
     for (audience, expected) in [
         (Audience::One("orders"), [true, false, true]),
         (Audience::One("partners"), [false, true, true]),
@@ -138,7 +138,8 @@ fn staging_and_closed_plans_are_not_on_offer() {
         let snapshot = snapshot(&format!(
             "{API}[[api.plan]]\nname = \"open\"\nsecurity = \"keyless\"\nstage = \"{stage}\"\n"
         ));
-        assert_eq!(snapshot.plans.len(), usize::from(offered), "{stage}");
+        let plan = snapshot.plans.first().unwrap();
+        assert_eq!(plan.is_on_offer(NOW), offered, "{stage}");
         let (headers, index) = (HeaderMap::new(), Index::default());
         let plane = DataPlane {
             snapshot: &snapshot,
@@ -254,7 +255,12 @@ fn a_claim_that_several_ask_for_is_kept_once() {
          [[api]]\nname = \"b\"\ncontext_path = \"/b\"\nupstream = \"sample\"\n\
          claim_headers = { X-Tenant = \"tenant\", X-Sub = \"sub\" }\n",
     );
-    let kept = &only_api(&snapshot).plans.for_issuer("acme").unwrap().mapping.kept;
+    let kept = &only_api(&snapshot)
+        .plans
+        .for_issuer("acme", NOW)
+        .unwrap()
+        .mapping
+        .kept;
     let kept: Vec<&str> = kept.iter().map(|path| path.as_str()).collect();
     assert_eq!(kept, ["sub", "tenant", "email"]);
     let places = |api: usize| -> Vec<usize> {
@@ -294,17 +300,17 @@ fn the_places_for_tokens_are_those_of_the_plans_on_offer() {
          [[api.plan]]\nname = \"later\"\nsecurity = \"jwt\"\nissuers = [\"acme\"]\nstage = \"staging\"\n\
          token_from = {{ cookie = \"later\" }}\n"
     ));
-    let names = |sources: &[crate::credential::Source]| -> Vec<String> {
-        sources.iter().map(ToString::to_string).collect()
-    };
+    fn names<'s>(sources: impl IntoIterator<Item = &'s crate::credential::Source>) -> Vec<String> {
+        sources.into_iter().map(ToString::to_string).collect()
+    }
     let plans = &snapshot.apis.first().unwrap().plans;
     assert_eq!(
-        names(plans.sources()),
+        names(plans.sources(NOW)),
         ["header `x-token`", "cookie `session`", "query `token`"]
     );
-    let offered = &plans.for_issuer("acme").unwrap().plans;
-    let of_plans: Vec<_> = offered
-        .iter()
+    let accepted = plans.for_issuer("acme", NOW).unwrap();
+    let of_plans: Vec<_> = accepted
+        .on_offer(NOW)
         .map(|offered| names(&offered.plan.sources))
         .collect();
     assert_eq!(

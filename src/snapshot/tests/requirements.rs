@@ -1,7 +1,7 @@
 //! Claims, audiences, resources and selection rules: what cannot be meant, with its place. What could never be met is a
 //! mistake as well: a plan that nobody can be under looks like an outage.
 
-use super::{API, PLAN, check, snapshot};
+use super::{API, NOW, PLAN, check, snapshot};
 
 #[test]
 fn claims_have_values_that_can_be_compared() {
@@ -150,7 +150,7 @@ fn what_is_demanded_is_kept_of_a_token() {
          [[api.route]]\npath = \"/x\"\nclaims = {{ tenant = \"acme\", level = 1 }}\n"
     ));
     let api = snapshot.apis.first().unwrap();
-    let accepted = api.plans.for_issuer("acme").unwrap();
+    let accepted = api.plans.for_issuer("acme", NOW).unwrap();
     let kept: Vec<&str> = accepted.mapping.kept.iter().map(|path| path.as_str()).collect();
     assert_eq!(kept, ["a.b", "https://x/y", "tenant", "level"]);
 }

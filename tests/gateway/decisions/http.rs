@@ -382,6 +382,13 @@ fn routes(token: &str) -> Vec<Row> {
         ),
         row("a plan that was", with(get("/closed")), nothing),
         row("a plan that is going", with(get("/old")), "200 gold mobile /old"),
+        row("a plan to come, by date", get("/coming"), nothing),
+        row("a plan that was, by date", get("/gone"), nothing),
+        row(
+            "a plan that was, by date, beside another",
+            with(get("/leaving")),
+            "403 subscription_closed",
+        ),
     ]
 }
 

@@ -55,6 +55,22 @@ fn of_requests() -> Vec<Cited> {
             "open is staging",
         ),
         (
+            "a plan to come",
+            get("/coming"),
+            "route route_not_found",
+            "api.plan.publish_at",
+            "publish_at = 2999-01-01T00:00:00Z",
+            "open is staging; plan open is published from 2999-01-01T00:00:00Z, in ",
+        ),
+        (
+            "a plan that was",
+            get("/gone"),
+            "route route_not_found",
+            "api.plan.close_at",
+            "close_at = 2020-01-01T00:00:00Z",
+            "open is closed",
+        ),
+        (
             "no plan at all",
             get("/planless"),
             "route route_not_found",
@@ -391,6 +407,14 @@ fn of_callers(world: &World) -> Vec<Cited> {
             subscription,
             "status = \"paused\"",
             "is paused",
+        ),
+        (
+            "the plan closed",
+            get("/leaving").bearer(&world.token().text()),
+            "subscription subscription_closed",
+            "api.plan.close_at",
+            "close_at = 2020-01-01T00:00:00Z",
+            "the plan gold is closed",
         ),
         (
             "closed",
