@@ -15,6 +15,7 @@ use crate::decisions::{Row, table};
 use crate::harness::{Answer, Issuer, Upstream, now, respond};
 use crate::world::World;
 
+mod lives;
 mod refusals;
 
 /// Rows that the flags have words for.

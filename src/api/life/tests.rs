@@ -1,4 +1,5 @@
-//! Lives of plans, moved by dates and by hand in whatever order: onwards only.
+//! Lives of plans, moved by dates and by hand in whatever order: onwards only. What no row thinks of is left to
+//! properties: hands, records and reloads at random moments of random lives.
 
 use proptest::prelude::*;
 

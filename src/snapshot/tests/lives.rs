@@ -1,4 +1,5 @@
 //! The life of a plan as it is written: `stage` is where it begins, dates rise, and what contradicts itself is a mistake.
+//! Rows stand below the plan `gold`, from line 9 on.
 
 use super::{Memory, NOW, PLAN, REST, check, snapshot};
 use crate::api::{Stage, Stages};

@@ -387,7 +387,7 @@ fn routes(token: &str) -> Vec<Row> {
         row(
             "a plan that was, by date, beside another",
             with(get("/leaving")),
-            "403 subscription_closed",
+            "403 subscription_closed subscription_closed",
         ),
     ]
 }

@@ -4,12 +4,12 @@
 
 use serde_json::json;
 
-use super::explained;
+use super::{explained, lives};
 use crate::harness::{Request, Token, get, now, request};
 use crate::world::World;
 
 /// `(what, request, "stage reason", key, what the cited line holds, what the hint holds)`
-type Cited = (
+pub(super) type Cited = (
     &'static str,
     Request,
     &'static str,
@@ -53,22 +53,6 @@ fn of_requests() -> Vec<Cited> {
             "api.plan.stage",
             "stage = \"staging\"",
             "open is staging",
-        ),
-        (
-            "a plan to come",
-            get("/coming"),
-            "route route_not_found",
-            "api.plan.publish_at",
-            "publish_at = 2999-01-01T00:00:00Z",
-            "open is staging; plan open is published from 2999-01-01T00:00:00Z, in ",
-        ),
-        (
-            "a plan that was",
-            get("/gone"),
-            "route route_not_found",
-            "api.plan.close_at",
-            "close_at = 2020-01-01T00:00:00Z",
-            "open is closed",
         ),
         (
             "no plan at all",
@@ -409,14 +393,6 @@ fn of_callers(world: &World) -> Vec<Cited> {
             "is paused",
         ),
         (
-            "the plan closed",
-            get("/leaving").bearer(&world.token().text()),
-            "subscription subscription_closed",
-            "api.plan.close_at",
-            "close_at = 2020-01-01T00:00:00Z",
-            "the plan gold is closed",
-        ),
-        (
             "closed",
             client("closed-app"),
             "subscription subscription_closed",
@@ -567,6 +543,7 @@ fn each_refusal_cites_the_line_that_decided_it() {
         of_tokens(&world),
         of_callers(&world),
         of_terms(&world),
+        lives::refused(&world),
     ]
     .concat();
     let mut wrong = Vec::new();
