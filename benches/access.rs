@@ -359,6 +359,7 @@ fn subscription_lookup(bencher: Bencher<'_, '_>, count: usize) {
         declared.applications.push(DeclaredApplication {
             id,
             clients: vec![(None, format!("client-{number}").into())],
+            claim_sets: Vec::new(),
             standing: Standing::default(),
         });
     }

@@ -7,7 +7,9 @@
 //! not positively found is denied.
 
 mod answer;
+mod caller;
 mod denial;
+mod keyed;
 mod observer;
 mod reasons;
 mod shown;
@@ -19,6 +21,7 @@ mod view;
 use std::sync::Arc;
 
 pub use answer::{Answer, Challenge, Code, describe};
+pub use caller::{Caller, Proof};
 pub use denial::{Cause, Denial, RequestError, subscription_code};
 pub use observer::{CacheResult, Fact, Observer, PlanOutcome, Stage};
 pub use reasons::describe_reasons;
@@ -27,7 +30,7 @@ pub use view::RequestView;
 
 use crate::api::{Accepted, Api, Plan, RenderedHeaders, Route};
 use crate::authorization::{authorize, authorize_claims};
-use crate::credential::{Bearer, Credential, CredentialError, Source, SourceKind};
+use crate::credential::{Bearer, Credential, CredentialError, Source};
 use crate::issuer::Keys;
 use crate::snapshot::Snapshot;
 use crate::subscription::{Application, Index, Subscription, SubscriptionError};
@@ -67,21 +70,6 @@ pub struct Permit {
     caller: Option<Caller>,
     headers: RenderedHeaders,
     decided_at: UnixTime,
-}
-
-/// Who is calling, proven.
-#[derive(Debug)]
-pub struct Caller {
-    /// What the token's verification found.
-    pub verdict: Arc<Verdict>,
-    /// What kind of place the token was in; nothing for `Authorization`.
-    pub source: Option<SourceKind>,
-    /// The key that vouches for it now.
-    pub key: Arc<Key>,
-    /// The application, if one is known by the client id.
-    pub application: Option<Arc<Application>>,
-    /// The subscription in force, if the plan asks for one.
-    pub subscription: Option<Arc<Subscription>>,
 }
 
 /// The caller's plan and agreement.
@@ -132,10 +120,24 @@ pub fn evaluate(
             (
                 plan,
                 Some(Caller {
-                    verdict,
+                    proof: Proof::Token { verdict, key },
                     source: bearer.source.map(Source::kind),
-                    key,
                     application,
+                    subscription,
+                }),
+            )
+        }
+        Credential::ApiKey(shown) => {
+            let recognised = keyed::recognise(plane, &found, &shown, now, observer)?;
+            observer.stage(Stage::ApiKey);
+            let subscription = keyed::agree(plane, &found, &recognised, request, now, observer)?;
+            observer.stage(Stage::Subscription);
+            (
+                Arc::clone(recognised.plan),
+                Some(Caller {
+                    proof: Proof::ApiKey(recognised.key),
+                    source: Some(shown.source.kind()),
+                    application: Some(recognised.application),
                     subscription,
                 }),
             )
@@ -200,15 +202,26 @@ fn route<'p>(
     }
 }
 
-/// Stages 2 and 3: what the request carries, and whether a plan on offer asks for it.
+/// Stages 2 and 3: what the request carries, and whether a plan on offer asks for it. A token that a plan asks for
+/// decides alone: a key beside it makes no bad token good.
 fn credential<'r>(found: &Found<'r>, request: &RequestView<'r>) -> Result<Credential<'r>, Box<Denial>> {
-    let denied = |error| Err(Denial::new(Cause::Credential(error)).at(found.api));
+    let denied = |error| {
+        Denial::new(Cause::Credential(error))
+            .at(found.api)
+            .when(found.now)
+    };
     let (plans, now) = (&found.api.plans, found.now);
-    match crate::credential::extract(request.headers, request.query, plans.sources(now)) {
-        Ok(Credential::None) if plans.keyless(now).next().is_none() => denied(CredentialError::Missing),
-        Ok(Credential::Bearer(_)) if !plans.take_bearer(now) => denied(CredentialError::NotAccepted),
-        Ok(credential) => Ok(credential),
-        Err(error) => denied(error),
+    let bearer =
+        crate::credential::extract(request.headers, request.query, plans.sources(now)).map_err(denied)?;
+    let key = crate::credential::extract_key(request.headers, request.query, plans.key_sources(now));
+    match (bearer, key.map_err(denied)?) {
+        (bearer @ Credential::Bearer(_), _) if plans.take_bearer(now) => Ok(bearer),
+        (_, Some(key)) => Ok(Credential::ApiKey(key)),
+        (Credential::None, None) if plans.keyless(now).next().is_none() => {
+            Err(denied(CredentialError::Missing))
+        }
+        (Credential::None, None) => Ok(Credential::None),
+        (_, None) => Err(denied(CredentialError::NotAccepted)),
     }
 }
 
@@ -229,11 +242,11 @@ fn keyless(
         selected
     });
     selected.next().map(Arc::clone).ok_or_else(|| {
-        let cause = match plans.take_bearer(found.now) {
+        let cause = match plans.take_bearer(found.now) || plans.api_key(found.now).next().is_some() {
             true => Cause::Credential(CredentialError::Missing),
             false => Cause::PlanNotSelected,
         };
-        Denial::new(cause).at(found.api)
+        Denial::new(cause).at(found.api).when(found.now)
     })
 }
 
@@ -253,7 +266,8 @@ fn authenticate<'p>(
         let accepted = accepted(found, bearer, verdict.issuer().as_str())?;
         let keys = keys(found, accepted)?;
         let keys = keys.set().ok_or_else(|| keys_unavailable(found, accepted))?;
-        if let Some(key) = verdict.still_good(accepted, keys, now)
+        let names = plane.index.claim_names();
+        if let Some(key) = verdict.still_good(accepted, keys, &names, now)
             && any_plan_may_accept(accepted, bearer, verdict.audience.borrow(), now)
         {
             observer.issuer(&accepted.issuer);
@@ -269,7 +283,7 @@ fn authenticate<'p>(
     } else {
         observer.cache(CacheResult::Miss);
     }
-    let authentic = verify(found, bearer, observer)?;
+    let authentic = verify(plane, found, bearer, observer)?;
     if bearer.token.len() > REMEMBERED_BYTES_MAX
         || authentic.verdict.identity.weight() > REMEMBERED_WEIGHT_MAX
     {
@@ -285,6 +299,7 @@ fn authenticate<'p>(
 
 /// The token, against the rules and keys of the issuer that it claims to come from, and then who is calling.
 fn verify<'p>(
+    plane: &DataPlane<'_>,
     found: &Found<'p>,
     bearer: &Bearer<'_>,
     observer: &mut impl Observer,
@@ -307,9 +322,10 @@ fn verify<'p>(
         )
         .map_err(|error| denied(error).by(issuer))?;
     observer.stage(Stage::Token);
-    let identity = accepted.mapping.apply(&issuer.name, &token);
+    let names = Arc::clone(&plane.index.claim_names());
+    let identity = accepted.mapping.apply(&issuer.name, &token, names.names());
     let identity = identity.map_err(|error| Denial::new(Cause::Identity(error)).at(found.api).by(issuer))?;
-    let verdict = Arc::new(Verdict::new(&token, Arc::new(identity), accepted));
+    let verdict = Arc::new(Verdict::new(&token, Arc::new(identity), names, accepted));
     Ok(Authentic {
         accepted,
         verdict,
@@ -379,9 +395,17 @@ fn agree(
         accepted, verdict, ..
     } = authentic;
     let client = verdict.identity.client_id.as_deref();
-    let application =
-        client.and_then(|client_id| plane.index.application(verdict.issuer().as_str(), client_id));
-    observer.found(Fact::Application(application.as_ref()));
+    let issuer = verdict.issuer().as_str();
+    let identified = plane.index.identify(issuer, client, &verdict.names, |place| {
+        verdict.identity.asked(place)
+    });
+    if let Ok(application) = &identified {
+        observer.found(Fact::Application(application.as_ref()));
+    }
+    let (application, ambiguous) = match identified {
+        Ok(application) => (application, None),
+        Err(error) => (None, Some(error)),
+    };
     let audience = verdict.audience.borrow();
     let mut refusal: Option<(SubscriptionError, &Arc<Plan>)> = None;
     let mut passed_over = false;
@@ -406,7 +430,8 @@ fn agree(
             observer.found(Fact::Plan { plan, outcome });
             continue;
         }
-        let agreed = agreement(plane, application.as_ref(), plan, found.now, observer);
+        let identified = ambiguous.map_or(Ok(application.as_ref()), Err);
+        let agreed = agreement(plane, identified, plan, found.now, observer);
         let outcome = PlanOutcome::of(&agreed);
         observer.found(Fact::Plan { plan, outcome });
         match agreed {
@@ -461,11 +486,12 @@ fn closed_to<'a>(
 /// What one plan says to one application.
 fn agreement(
     plane: &DataPlane<'_>,
-    application: Option<&Arc<Application>>,
+    identified: Result<Option<&Arc<Application>>, SubscriptionError>,
     plan: &Plan,
     now: UnixTime,
     observer: &mut impl Observer,
 ) -> Result<Option<Arc<Subscription>>, SubscriptionError> {
+    let application = identified?;
     if let Some(application) = application {
         application.in_good_standing()?;
     }
@@ -498,7 +524,7 @@ fn demand(
     };
     let reached = plan.resources.judge(found.path, request.method);
     reached.map_err(|error| denied(Cause::Resource(error)))?;
-    let shown = Shown(caller.map(|caller| &*caller.verdict));
+    let shown = Shown(caller.and_then(|caller| caller.verdict().map(|verdict| &**verdict)));
     authorize_claims(&plan.claims, &shown).map_err(lacking)?;
     authorize(&found.route.requirements, &shown).map_err(lacking)
 }
@@ -509,18 +535,14 @@ fn render(
     plan: &Arc<Plan>,
     caller: Option<&Caller>,
 ) -> Result<RenderedHeaders, Box<Denial>> {
-    let Some(caller) = caller else {
+    let Some(identity) = caller.and_then(Caller::identity) else {
         return Ok(RenderedHeaders::new());
     };
-    found
-        .api
-        .claim_headers
-        .render(&caller.verdict.identity)
-        .map_err(|error| {
-            Denial::new(Cause::Header(error))
-                .at(found.api)
-                .known(plan, Some(caller))
-        })
+    found.api.claim_headers.render(identity).map_err(|error| {
+        Denial::new(Cause::Header(error))
+            .at(found.api)
+            .known(plan, caller)
+    })
 }
 
 // === impl Permit ===

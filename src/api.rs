@@ -68,7 +68,7 @@ pub struct Plan {
     pub security: Security,
     /// Callers need a subscription.
     pub subscription_required: bool,
-    /// Where tokens may be besides `Authorization`.
+    /// Where tokens may be besides `Authorization`; for API keys, where they are.
     pub sources: Vec<Source>,
     /// Which requests it is for; `None`: every one.
     pub selection_rule: Option<Predicate>,
@@ -83,6 +83,8 @@ pub struct Plan {
 pub enum Security {
     /// A bearer token that is a signed JWT.
     Jwt,
+    /// An API key.
+    ApiKey,
     /// None.
     Keyless,
 }
@@ -105,12 +107,13 @@ impl Plan {
 
 impl Security {
     /// Every kind there is.
-    pub const ALL: [Self; 2] = [Self::Jwt, Self::Keyless];
+    pub const ALL: [Self; 3] = [Self::Jwt, Self::ApiKey, Self::Keyless];
 
     /// The word for configuration, logs and metrics.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Jwt => "jwt",
+            Self::ApiKey => "api_key",
             Self::Keyless => "keyless",
         }
     }

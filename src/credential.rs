@@ -2,8 +2,10 @@
 //!
 //! A bearer token comes in exactly one `Authorization` field (RFC 6750 section 2.1), or in exactly one of the other
 //! places ([`Source`]) that the API's plans name. Were two tolerated, the gateway might check the first and the upstream
-//! believe the second. Other schemes are none of ours: for us such a request carries nothing.
+//! believe the second. Other schemes are none of ours: for us such a request carries nothing. An API key is found in the
+//! places that plans name for keys, by [`extract_key`].
 
+mod api_key;
 mod cookie;
 mod header;
 mod query;
@@ -16,6 +18,7 @@ use std::borrow::Cow;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
+pub use api_key::{ApiKey, extract_key};
 pub use source::{Source, SourceError, SourceKind, folds_to, strip_cookies, strip_query};
 
 /// What was found.
@@ -25,6 +28,8 @@ pub enum Credential<'r> {
     None,
     /// A bearer token.
     Bearer(Bearer<'r>),
+    /// An API key.
+    ApiKey(ApiKey<'r>),
 }
 
 /// A bearer token, and where it was.
@@ -53,7 +58,7 @@ pub enum CredentialError {
 
 const SCHEME: &str = "bearer";
 
-/// Finds the credential: in `Authorization`, and in each of `sources`.
+/// Finds the bearer token: in `Authorization`, and in each of `sources`.
 ///
 /// # Errors
 /// [`CredentialError::Several`] and [`CredentialError::Malformed`].

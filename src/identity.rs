@@ -53,6 +53,8 @@ pub struct Identity {
     pub client_id: Option<Box<str>>,
     scopes: Scopes,
     claims: Vec<Option<Value<'static>>>,
+    /// The values of the claims that were asked for, of those that are text.
+    asked: Vec<Option<Box<str>>>,
 }
 
 /// Why verified claims cannot become an identity.
@@ -77,15 +79,25 @@ pub enum IdentityError {
 // === impl ClaimMapping ===
 
 impl ClaimMapping {
-    /// Reads the caller's identity.
+    /// Reads the caller's identity, and its values for the local claims of the names in `asked`.
     ///
     /// # Errors
     /// When a claim that matters has the wrong type: a wrong type is a denial, never a guess.
-    pub fn apply(&self, issuer: &IssuerName, token: &VerifiedToken<'_>) -> Result<Identity, IdentityError> {
-        self.read(issuer, token.claims())
+    pub fn apply(
+        &self,
+        issuer: &IssuerName,
+        token: &VerifiedToken<'_>,
+        asked: &[Box<str>],
+    ) -> Result<Identity, IdentityError> {
+        self.read(issuer, token.claims(), asked)
     }
 
-    fn read(&self, issuer: &IssuerName, claims: &Object<'_>) -> Result<Identity, IdentityError> {
+    fn read(
+        &self,
+        issuer: &IssuerName,
+        claims: &Object<'_>,
+        asked: &[Box<str>],
+    ) -> Result<Identity, IdentityError> {
         let token = Source::Token(claims);
         let default = self.default.above(token)?;
         let own = self.own.above(default.as_ref().map_or(token, Source::Layer))?;
@@ -110,12 +122,17 @@ impl ClaimMapping {
             .iter()
             .map(|path| local.find(path).map(Value::to_static))
             .collect();
+        let asked = asked
+            .iter()
+            .map(|name| Some(local.named(name)?.as_str()?.into()))
+            .collect();
         Ok(Identity {
             issuer: issuer.clone(),
             subject,
             client_id,
             scopes,
             claims,
+            asked,
         })
     }
 }
@@ -137,7 +154,18 @@ impl Identity {
     pub fn weight(&self) -> usize {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
         let claims: usize = self.claims.iter().flatten().map(Value::weight).sum();
-        size_of::<Self>() + text(&self.subject) + text(&self.client_id) + self.scopes.weight() + claims
+        let asked: usize = self.asked.iter().map(text).sum();
+        size_of::<Self>()
+            + text(&self.subject)
+            + text(&self.client_id)
+            + self.scopes.weight()
+            + claims
+            + asked
+    }
+
+    /// The text of the claim at this place of the names that were asked for.
+    pub fn asked(&self, place: usize) -> Option<&str> {
+        self.asked.get(place).and_then(Option::as_deref)
     }
 
     /// The kept claim at this place of [`ClaimMapping::kept`].

@@ -36,7 +36,7 @@ pub use live::Cell;
 pub use record::AccessLog;
 
 use self::context::{Context, Outcome, Watch};
-use crate::access::{Cause, Code, DataPlane, Verdict};
+use crate::access::{Cause, Code, DataPlane, Proof, Verdict};
 use crate::id::IssuerName;
 use crate::subscription::Index;
 use crate::time::{Clock, UnixTime};
@@ -118,8 +118,8 @@ impl Gateway {
         context.outcome = match decided {
             Ok(Passed { permit, path }) => {
                 context.target = path;
-                if let Some(caller) = permit.caller() {
-                    caller.key.note_use(now);
+                if let Some(Proof::Token { key, .. }) = permit.caller().map(|caller| &caller.proof) {
+                    key.note_use(now);
                 }
                 Outcome::Permitted(permit)
             }

@@ -5,6 +5,7 @@
 //! a [`Snapshot`] or every mistake with its place. Files and the present time come in as arguments. Compiling changes
 //! nothing that the running gateway sees.
 
+mod api_keys;
 mod apis;
 mod audiences;
 mod claims;

@@ -4,15 +4,23 @@
 //! paused stops on the next request. An entry is never replaced for a change of its terms: the terms inside it are
 //! swapped. So whatever else an entry comes to carry (counters) survives every change and every reload.
 
+mod api_key;
 mod change;
+mod claim_sets;
+mod declared;
 mod index;
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+pub use api_key::{
+    API_KEY_BYTES_MAX, API_KEY_BYTES_MIN, ApiKey, ApiKeyError, ApiKeyHash, ApiKeySecret, is_api_key,
+};
 pub use change::{ApiKeyEntry, ApplicationEntry, Change, SubscriptionEntry};
-pub use index::{Declared, DeclaredApplication, DeclaredSubscription, Index};
+pub use claim_sets::{ClaimNames, ClaimSet};
+pub use declared::{Declared, DeclaredApplication, DeclaredSubscription};
+pub use index::{Collision, Index, RefusedKey};
 
 use crate::id::{ApplicationId, PlanId};
 use crate::time::UnixTime;
@@ -86,6 +94,8 @@ pub enum SubscriptionError {
     Ended,
     /// The application is suspended.
     ApplicationSuspended,
+    /// The token stands for more than one application.
+    ApplicationAmbiguous,
 }
 
 // === impl Application ===
@@ -115,6 +125,11 @@ impl Application {
     pub fn is_named_in(&self, audience: Audience<'_>) -> bool {
         let standing = self.standing.load();
         audience.names(standing.audience.as_deref().unwrap_or(self.id.as_str()))
+    }
+
+    /// Whether its standing is this.
+    fn has(&self, standing: &Standing) -> bool {
+        **self.standing.load() == *standing
     }
 
     fn change(&self, standing: &Standing) {
@@ -163,6 +178,11 @@ impl Subscription {
         **self.terms.load()
     }
 
+    /// The same agreement under other terms, for maps that are not in use yet: all that it carries goes along.
+    fn under(&self, terms: Terms) -> Self {
+        Self::new(self.application.clone(), self.plan.clone(), terms)
+    }
+
     fn change(&self, terms: Terms) {
         if **self.terms.load() != terms {
             self.terms.store(Arc::new(terms));
@@ -174,7 +194,7 @@ impl Subscription {
 
 impl SubscriptionError {
     /// Every reason there is.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::NotFound,
         Self::Pending,
         Self::Paused,
@@ -183,6 +203,7 @@ impl SubscriptionError {
         Self::NotStarted,
         Self::Ended,
         Self::ApplicationSuspended,
+        Self::ApplicationAmbiguous,
     ];
 }
 

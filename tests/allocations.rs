@@ -14,10 +14,11 @@ use serde_json::json;
 use tollgate::access::{DataPlane, RequestView, Verdict, evaluate};
 use tollgate::api::Stages;
 use tollgate::config::{Files, Mistakes, parse};
+use tollgate::id::{ApplicationId, PlanId};
 use tollgate::issuer::KeyRing;
 use tollgate::mint::SigningKey;
 use tollgate::snapshot::{Inputs, Snapshot, compile};
-use tollgate::subscription::Index;
+use tollgate::subscription::{ApiKeyEntry, ApiKeySecret, Change, Index};
 use tollgate::time::UnixTime;
 use tollgate::token::{Algorithm, Cache};
 
@@ -29,6 +30,9 @@ const WARM_BUDGET: u64 = 3;
 const COLD_BUDGET: u64 = 24;
 /// The denial itself.
 const MISSING_BUDGET: u64 = 1;
+
+/// An API key leads to its subscription without any.
+const KEY_BUDGET: u64 = 0;
 
 const CONFIGURATION: &str = r#"
 [[listener]]
@@ -71,6 +75,22 @@ client_ids = ["mobile-app"]
 application = "mobile"
 api = "orders"
 plan = "gold"
+[[api]]
+name = "keys"
+context_path = "/keys"
+upstream = "sample"
+claim_headers = { X-User = "sub" }
+[[api.plan]]
+name = "keys"
+security = "api_key"
+[[api.route]]
+path = "/menu/{id}"
+[[application]]
+id = "desktop"
+[[subscription]]
+application = "desktop"
+api = "keys"
+plan = "keys"
 "#;
 
 struct Memory(BTreeMap<PathBuf, Vec<u8>>);
@@ -111,6 +131,17 @@ fn allocations(
     headers: &HeaderMap,
     query: Option<&str>,
 ) -> u64 {
+    allocations_at("/orders/menu/1", snapshot, index, verdicts, headers, query)
+}
+
+fn allocations_at(
+    path: &str,
+    snapshot: &Snapshot,
+    index: &Index,
+    verdicts: &Cache<Arc<Verdict>>,
+    headers: &HeaderMap,
+    query: Option<&str>,
+) -> u64 {
     let plane = DataPlane {
         snapshot,
         index,
@@ -119,7 +150,7 @@ fn allocations(
     let view = RequestView {
         method: "GET",
         host: "api.example",
-        path: "/orders/menu/1",
+        path,
         query,
         headers,
         client: None,
@@ -174,4 +205,45 @@ fn a_decision_allocates_no_more_than_its_budget() {
         }
         assert_eq!(verdicts.len(), 1, "the token in {place} is the same");
     }
+}
+
+#[test]
+fn an_api_key_that_passes_allocates_nothing() {
+    let key = SigningKey::generate(Algorithm::Es256).unwrap();
+    let snapshot = snapshot(&json!({ "keys": [key.public_jwk("k1")] })).unwrap();
+    let (index, verdicts) = (Index::default(), Cache::new(64));
+    index.admit(&snapshot.declared);
+    let secret = ApiKeySecret::new(&[7; 32]);
+    index.change(Change::ApiKey {
+        id: "k1".into(),
+        entry: Some(ApiKeyEntry {
+            hash: secret.hash("good-key-1"),
+            application: ApplicationId::new("desktop"),
+            plan: PlanId::of("keys", "keys"),
+            expires_at: None,
+            revoked: false,
+        }),
+    });
+    index.set_key_secret(secret);
+    let mut headers = HeaderMap::new();
+    headers.insert("x-api-key", "good-key-1".parse().unwrap());
+    let ask = || allocations_at("/keys/menu/1", &snapshot, &index, &verdicts, &headers, None);
+    for _ in 0..3 {
+        let counted = ask();
+        assert_eq!(counted, KEY_BUDGET, "an API key allocates {counted} times");
+    }
+    let plane = DataPlane {
+        snapshot: &snapshot,
+        index: &index,
+        verdicts: &verdicts,
+    };
+    let view = RequestView {
+        method: "GET",
+        host: "api.example",
+        path: "/keys/menu/1",
+        query: None,
+        headers: &headers,
+        client: None,
+    };
+    assert!(evaluate(&plane, &view, NOW, &mut ()).is_ok(), "the key passes");
 }

@@ -115,7 +115,7 @@ pub fn judge(token: &str, rules: &Rules, keys: &KeySet, now: UnixTime) -> Result
         )
         .map_err(Refusal::Token)?;
     MAPPING
-        .apply(&IssuerName::new(ISSUER), &verified)
+        .apply(&IssuerName::new(ISSUER), &verified, &[])
         .map_err(Refusal::Identity)?;
     assert!(
         verified.good_from() <= now && now < verified.good_until(),

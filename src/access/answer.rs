@@ -5,6 +5,8 @@
 
 use std::fmt::Write as _;
 
+use crate::credential::{Source, SourceKind};
+
 /// The stable codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(
@@ -23,6 +25,7 @@ pub enum Code {
     InvalidRequest,
     MissingCredentials,
     InvalidToken,
+    InvalidApiKey,
     InsufficientScope,
     ClaimRequired,
     AudienceRequired,
@@ -36,6 +39,7 @@ pub enum Code {
     SubscriptionNotStarted,
     SubscriptionEnded,
     ApplicationSuspended,
+    ApplicationAmbiguous,
     KeysUnavailable,
     UpstreamError,
     UpstreamUnavailable,
@@ -44,7 +48,7 @@ pub enum Code {
 }
 
 /// How a refusal looks from outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer<'a> {
     /// The code; it decides the status.
     pub code: Code,
@@ -56,13 +60,24 @@ pub struct Answer<'a> {
     pub retry_after: Option<u32>,
 }
 
-/// A challenge of the Bearer scheme (RFC 6750 section 3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A challenge of the Bearer scheme (RFC 6750 section 3), or of one for API keys, which has no registered name.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Challenge<'a> {
     /// Nothing was presented: no error code (RFC 6750 section 3.1).
     Missing {
         /// The API's name.
         realm: &'a str,
+        /// A bearer token would help.
+        bearer: bool,
+        /// Where an API key would help.
+        keys: Vec<&'a Source>,
+    },
+    /// The API key is not acceptable; why is not said.
+    InvalidApiKey {
+        /// The API's name.
+        realm: &'a str,
+        /// Where keys are looked for.
+        keys: Vec<&'a Source>,
     },
     /// The request is malformed.
     InvalidRequest,
@@ -90,19 +105,19 @@ impl<'a> Answer<'a> {
         }
     }
 
-    pub(super) const fn challenge(mut self, challenge: Challenge<'a>) -> Self {
+    pub(super) fn challenge(mut self, challenge: Challenge<'a>) -> Self {
         self.challenge = Some(challenge);
         self
     }
 
-    pub(super) const fn allow(mut self, allow: &'a str) -> Self {
+    pub(super) fn allow(mut self, allow: &'a str) -> Self {
         self.allow = Some(allow);
         self
     }
 
     /// Come back after this many seconds.
     #[must_use]
-    pub const fn retry_after(mut self, seconds: u32) -> Self {
+    pub fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
         self
     }
@@ -114,7 +129,12 @@ impl Challenge<'_> {
     /// The field's value. Realms are names, scopes are scope tokens, descriptions are ours: none needs escaping.
     pub fn value(&self) -> String {
         match self {
-            Challenge::Missing { realm } => format!("Bearer realm=\"{realm}\""),
+            Challenge::Missing { realm, bearer, keys } => {
+                let bearer = bearer.then(|| format!("Bearer realm=\"{realm}\""));
+                let all: Vec<String> = bearer.into_iter().chain(of_keys(realm, keys)).collect();
+                all.join(", ")
+            }
+            Challenge::InvalidApiKey { realm, keys } => of_keys(realm, keys).collect::<Vec<_>>().join(", "),
             Challenge::InvalidRequest => "Bearer error=\"invalid_request\"".to_owned(),
             Challenge::InvalidToken(description) => {
                 format!("Bearer error=\"invalid_token\", error_description=\"{description}\"")
@@ -127,11 +147,32 @@ impl Challenge<'_> {
     }
 }
 
+/// One challenge for each header that may hold a key.
+fn of_keys(realm: &str, keys: &[&Source]) -> impl Iterator<Item = String> {
+    let headers = keys.iter().filter(|source| source.kind() == SourceKind::Header);
+    headers.map(move |source| {
+        format!(
+            "ApiKey realm=\"{realm}\", header=\"{}\"",
+            field_name(source.name())
+        )
+    })
+}
+
+/// A field's name as people write it: `X-Api-Key`.
+fn field_name(lower: &str) -> String {
+    let words = lower.split('-').map(|word| {
+        let mut chars = word.chars();
+        let first = chars.next().map(|first| first.to_ascii_uppercase());
+        first.into_iter().chain(chars).collect::<String>()
+    });
+    words.collect::<Vec<_>>().join("-")
+}
+
 // === impl Code ===
 
 impl Code {
     /// Every code there is.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::BadRequest,
         Self::RequestTimeout,
         Self::BodyTooLarge,
@@ -143,6 +184,7 @@ impl Code {
         Self::InvalidRequest,
         Self::MissingCredentials,
         Self::InvalidToken,
+        Self::InvalidApiKey,
         Self::InsufficientScope,
         Self::ClaimRequired,
         Self::AudienceRequired,
@@ -156,6 +198,7 @@ impl Code {
         Self::SubscriptionNotStarted,
         Self::SubscriptionEnded,
         Self::ApplicationSuspended,
+        Self::ApplicationAmbiguous,
         Self::KeysUnavailable,
         Self::UpstreamError,
         Self::UpstreamUnavailable,
@@ -223,6 +266,7 @@ impl Code {
             ),
             Self::MissingCredentials => (401, "missing_credentials", "This API needs credentials."),
             Self::InvalidToken => (401, "invalid_token", "The token is not acceptable."),
+            Self::InvalidApiKey => (401, "invalid_api_key", "The API key is not acceptable."),
             Self::InsufficientScope => (403, "insufficient_scope", "The token's scopes do not suffice."),
             Self::ClaimRequired => (
                 403,
@@ -258,6 +302,11 @@ impl Code {
             }
             Self::SubscriptionEnded => (403, "subscription_ended", "The subscription has ended."),
             Self::ApplicationSuspended => (403, "application_suspended", "The application is suspended."),
+            Self::ApplicationAmbiguous => (
+                403,
+                "application_ambiguous",
+                "The token stands for more than one application.",
+            ),
             Self::KeysUnavailable => (
                 503,
                 "keys_unavailable",

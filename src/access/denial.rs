@@ -14,7 +14,8 @@ use crate::id::{ApplicationId, IssuerName};
 use crate::identity::{Identity, IdentityError};
 use crate::issuer::Issuer;
 use crate::route::{HostError, PathError};
-use crate::subscription::SubscriptionError;
+use crate::subscription::{ApiKeyError, SubscriptionError};
+use crate::time::UnixTime;
 use crate::token::TokenError;
 
 /// A refusal, with what was known when it was made.
@@ -32,6 +33,8 @@ pub struct Denial {
     pub identity: Option<Arc<Identity>>,
     /// The application, if known.
     pub application: Option<ApplicationId>,
+    /// When it was made, where plans on offer are named.
+    when: Option<UnixTime>,
 }
 
 /// Everything that a request can be refused for.
@@ -50,6 +53,8 @@ pub enum Cause {
     Credential(CredentialError),
     /// The token is not acceptable.
     Token(TokenError),
+    /// The API key is not acceptable.
+    ApiKey(ApiKeyError),
     /// The issuer's keys are not here: nothing can be said about the token.
     KeysUnavailable,
     /// The claims do not make an identity.
@@ -108,12 +113,19 @@ impl Denial {
             issuer: None,
             identity: None,
             application: None,
+            when: None,
         })
     }
 
     /// The API is known.
     pub(super) fn at(mut self: Box<Self>, api: &Arc<Api>) -> Box<Self> {
         self.api = Some(Arc::clone(api));
+        self
+    }
+
+    /// The time is known, and with it which plans are on offer.
+    pub(super) fn when(mut self: Box<Self>, now: UnixTime) -> Box<Self> {
+        self.when = Some(now);
         self
     }
 
@@ -127,8 +139,8 @@ impl Denial {
     pub(super) fn known(mut self: Box<Self>, plan: &Arc<Plan>, caller: Option<&Caller>) -> Box<Self> {
         self.plan = Some(Arc::clone(plan));
         if let Some(caller) = caller {
-            self.issuer = Some(caller.verdict.issuer().clone());
-            self.identity = Some(Arc::clone(&caller.verdict.identity));
+            self.issuer = caller.verdict().map(|verdict| verdict.issuer().clone());
+            self.identity = caller.identity().map(Arc::clone);
             self.application = caller
                 .application
                 .as_ref()
@@ -140,12 +152,20 @@ impl Denial {
     /// How it looks from outside.
     pub fn answer(&self) -> Answer<'_> {
         let realm = self.api.as_ref().map_or("tollgate", |api| api.name.as_str());
+        let plans = || self.api.as_ref().map(|api| &api.plans).zip(self.when);
+        let keys = || plans().map_or_else(Vec::new, |(plans, now)| plans.key_sources(now).collect());
+        // Of an API that is not known nothing is said but what a token would have to be.
+        let bearer = || plans().is_none_or(|(plans, now)| plans.take_bearer(now));
         match &self.cause {
             Cause::Request(error) => Answer::new(error.code()),
             Cause::RouteNotFound => Answer::new(Code::RouteNotFound),
             Cause::MethodNotAllowed { allow } => Answer::new(Code::MethodNotAllowed).allow(allow),
             Cause::Credential(CredentialError::Missing) => {
-                Answer::new(Code::MissingCredentials).challenge(Challenge::Missing { realm })
+                Answer::new(Code::MissingCredentials).challenge(Challenge::Missing {
+                    realm,
+                    bearer: bearer(),
+                    keys: keys(),
+                })
             }
             Cause::Credential(CredentialError::NotAccepted) => Answer::new(Code::InvalidToken).challenge(
                 Challenge::InvalidToken("No plan of this API takes a bearer token"),
@@ -156,6 +176,9 @@ impl Denial {
                 )),
             Cause::Credential(CredentialError::Several | CredentialError::Malformed) => {
                 Answer::new(Code::InvalidRequest).challenge(Challenge::InvalidRequest)
+            }
+            Cause::ApiKey(_) => {
+                Answer::new(Code::InvalidApiKey).challenge(Challenge::InvalidApiKey { realm, keys: keys() })
             }
             Cause::Token(error) => {
                 Answer::new(Code::InvalidToken).challenge(Challenge::InvalidToken(error.description()))
@@ -195,6 +218,7 @@ impl Denial {
             Cause::Request(error) => error.reason(),
             Cause::Credential(error) => error.reason(),
             Cause::Token(error) => error.reason(),
+            Cause::ApiKey(error) => error.reason(),
             Cause::Identity(error) => error.reason(),
             Cause::Header(error) => error.reason(),
             Cause::RouteNotFound => Code::RouteNotFound.word(),
@@ -255,6 +279,7 @@ pub const fn subscription_code(error: SubscriptionError) -> Code {
         SubscriptionError::NotStarted => Code::SubscriptionNotStarted,
         SubscriptionError::Ended => Code::SubscriptionEnded,
         SubscriptionError::ApplicationSuspended => Code::ApplicationSuspended,
+        SubscriptionError::ApplicationAmbiguous => Code::ApplicationAmbiguous,
     }
 }
 

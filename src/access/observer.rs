@@ -7,7 +7,7 @@ use super::{RequestView, Verdict};
 use crate::api::{Api, Plan, Route};
 use crate::credential::Credential;
 use crate::issuer::Issuer;
-use crate::subscription::{Application, Subscription, SubscriptionError};
+use crate::subscription::{ApiKey, Application, Subscription, SubscriptionError};
 use crate::token::Probe;
 
 /// Looks on. Every method does nothing unless overridden, and the compiler removes what does nothing.
@@ -38,7 +38,9 @@ pub enum Fact<'f> {
     Credential(&'f Credential<'f>),
     /// Who is calling.
     Caller(&'f Arc<Verdict>),
-    /// The application that the client id stands for, if any.
+    /// The API key that the caller has.
+    ApiKey(&'f Arc<ApiKey>),
+    /// The application that the token stands for or the key belongs to, if any.
     Application(Option<&'f Arc<Application>>),
     /// What there is between the application and a plan, in force or not.
     Subscription(&'f Arc<Subscription>),
@@ -88,6 +90,8 @@ pub enum Stage {
     Credential,
     /// The token is verified.
     Token,
+    /// The API key is good, for a plan of this API.
+    ApiKey,
     /// The caller is identified.
     Identity,
     /// A subscription is in force, or none is needed.

@@ -12,6 +12,7 @@ use crate::authorization::{AuthorizationError, ResourceError};
 use crate::credential::CredentialError;
 use crate::identity::IdentityError;
 use crate::route::{HostError, PathError};
+use crate::subscription::ApiKeyError;
 use crate::token::TokenError;
 
 /// The reasons that say more than their code, as a table: code, reason, meaning.
@@ -30,6 +31,7 @@ pub fn describe_reasons() -> String {
         .map(Cause::Request);
     let credentials = CredentialError::ALL.into_iter().map(Cause::Credential);
     let tokens = TokenError::ALL.into_iter().map(Cause::Token);
+    let api_keys = ApiKeyError::ALL.into_iter().map(Cause::ApiKey);
     let identities = IdentityError::ALL.into_iter().map(Cause::Identity);
     let headers = HeaderError::ALL.into_iter().map(Cause::Header);
     let mut page = String::from("| code | reason | meaning |\n| --- | --- | --- |\n");
@@ -39,6 +41,7 @@ pub fn describe_reasons() -> String {
     for cause in requests
         .chain(credentials)
         .chain(tokens)
+        .chain(api_keys)
         .chain(identities)
         .chain(headers)
         .chain(resources)
@@ -62,6 +65,7 @@ impl Denial {
             Cause::Request(error) => of_request(*error),
             Cause::Credential(error) => of_credential(*error),
             Cause::Token(error) => of_token(*error),
+            Cause::ApiKey(error) => of_api_key(*error),
             Cause::Identity(error) => of_identity(*error),
             Cause::Header(error) => of_header(*error),
             Cause::RouteNotFound => Code::RouteNotFound.detail(),
@@ -120,16 +124,16 @@ const fn of_path(error: PathError) -> &'static str {
 
 const fn of_credential(error: CredentialError) -> &'static str {
     match error {
-        CredentialError::Missing => "There is no bearer token, and no plan on offer does without.",
+        CredentialError::Missing => "There is no credential, and no plan on offer does without.",
         CredentialError::NotAccepted => "There is a bearer token, and no plan on offer asks for one.",
         CredentialError::SourceNotAccepted => {
             "No plan for the token's issuer takes tokens from where it was (`token_from`)."
         }
         CredentialError::Several => {
-            "There is more than one `Authorization` field, or there are tokens in two places, or in one place twice."
+            "There is more than one `Authorization` field, or there are tokens or API keys in two places, or in one place twice."
         }
         CredentialError::Malformed => {
-            "`Bearer`, or another place for tokens, has no token or several words, or is not written as it must be."
+            "`Bearer`, or another place for tokens, has no token or several words, or a place is not written as it must be."
         }
     }
 }
@@ -173,6 +177,16 @@ const fn of_token(error: TokenError) -> &'static str {
             "`aud` has none of the audiences that the plans accept, their `audience_from` included."
         }
         TokenError::ProofMissing => "`cnf` binds the token to a proof, and none was given.",
+    }
+}
+
+const fn of_api_key(error: ApiKeyError) -> &'static str {
+    match error {
+        ApiKeyError::Malformed => "The API key is not 8 to 64 letters, digits, `-`, `.`, `_` or `~`.",
+        ApiKeyError::Unknown => "There is no such API key, or its application is gone.",
+        ApiKeyError::Revoked => "The API key was revoked.",
+        ApiKeyError::Expired => "The API key has expired.",
+        ApiKeyError::OtherPlan => "The API key is for a plan that this API does not offer to keys.",
     }
 }
 

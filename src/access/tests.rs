@@ -21,7 +21,9 @@ use crate::subscription::Index;
 use crate::time::UnixTime;
 use crate::token::{Algorithm, Cache, Probe};
 
+mod api_keys;
 mod audiences;
+mod claim_sets;
 mod lives;
 mod outage;
 mod properties;
@@ -594,8 +596,8 @@ fn a_permit_says_who_calls_and_what_the_upstream_is_told() {
     let request = get().bearer(&token(json!({ "note": [1, true] })));
     let permit = WORLD.decide(&request, "", &mut ()).unwrap();
     let caller = permit.caller().unwrap();
-    assert_eq!(caller.verdict.identity.subject.as_deref(), Some("alice"));
-    assert_eq!(caller.verdict.identity.client_id.as_deref(), Some("gold"));
+    assert_eq!(caller.identity().unwrap().subject.as_deref(), Some("alice"));
+    assert_eq!(caller.identity().unwrap().client_id.as_deref(), Some("gold"));
     assert_eq!(caller.application.as_ref().unwrap().id.as_str(), "gold");
     assert_eq!(caller.subscription.as_ref().unwrap().plan.as_str(), "orders/gold");
     let told: Vec<(&str, &str)> = permit

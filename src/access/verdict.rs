@@ -1,7 +1,7 @@
 //! A verified token as it is kept: everything that its verification found, and under which terms it was found.
 //!
 //! A hit must never answer differently from a fresh verification. So a verdict carries what could change under it: the
-//! issuer's terms (rules and mapping), the key, the times. All of it is compared on every hit, no flush is needed: a
+//! issuer's terms (rules and mapping), the key, the times, the claims that were read to find the application. All of it is compared on every hit, no flush is needed: a
 //! removed key, a changed mapping, an expired token bite on the next request. What may change between two requests of
 //! one token is no part of a verdict: plans, audiences of plans and applications, subscriptions are looked at every time.
 
@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::api::{Accepted, Terms};
 use crate::id::IssuerName;
 use crate::identity::Identity;
+use crate::subscription::ClaimNames;
 use crate::time::UnixTime;
 use crate::token::{Algorithm, Key, KeySet, OwnedAudience, OwnedKeyHint, VerifiedToken};
 
@@ -20,6 +21,8 @@ pub struct Verdict {
     pub identity: Arc<Identity>,
     /// Whom the token is for.
     pub audience: OwnedAudience,
+    /// The claims that it was asked for to find its application.
+    pub(super) names: Arc<ClaimNames>,
     key: Arc<Key>,
     terms: Terms,
     algorithm: Algorithm,
@@ -31,9 +34,15 @@ pub struct Verdict {
 // === impl Verdict ===
 
 impl Verdict {
-    pub(super) fn new(token: &VerifiedToken<'_>, identity: Arc<Identity>, accepted: &Accepted) -> Self {
+    pub(super) fn new(
+        token: &VerifiedToken<'_>,
+        identity: Arc<Identity>,
+        names: Arc<ClaimNames>,
+        accepted: &Accepted,
+    ) -> Self {
         Self {
             identity,
+            names,
             key: Arc::clone(token.key()),
             audience: token.audience().to_owned(),
             terms: accepted.terms,
@@ -54,8 +63,13 @@ impl Verdict {
         &self,
         accepted: &Accepted,
         keys: &'k KeySet,
+        names: &Arc<ClaimNames>,
         now: UnixTime,
     ) -> Option<&'k Arc<Key>> {
+        // Had it been asked for other claims, it might stand for somebody else.
+        if !Arc::ptr_eq(&self.names, names) {
+            return None;
+        }
         if self.terms != accepted.terms || now < self.good_from || now >= self.good_until {
             return None;
         }

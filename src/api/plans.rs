@@ -22,6 +22,8 @@ use crate::token::{Audience, Audiences, Rules};
 pub struct Plans {
     /// By `iss`, byte for byte.
     jwt: HashMap<Box<str>, Accepted>,
+    /// In the order written; a key says for which of them it is.
+    api_key: Vec<Arc<Plan>>,
     /// In the order written.
     keyless: Vec<Arc<Plan>>,
     /// In the order written.
@@ -107,10 +109,14 @@ impl Plans {
             }
         }
         sources.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let keyless = all.iter().filter(|plan| plan.security == Security::Keyless);
+        let of = |security: Security| {
+            let plans = all.iter().filter(move |plan| plan.security == security);
+            plans.map(Arc::clone).collect()
+        };
         Self {
             jwt,
-            keyless: keyless.map(Arc::clone).collect(),
+            api_key: of(Security::ApiKey),
+            keyless: of(Security::Keyless),
             all,
             sources,
         }
@@ -140,21 +146,31 @@ impl Plans {
 
     /// Where any of the plans on offer looks for tokens besides `Authorization`, each place once.
     pub fn sources(&self, now: UnixTime) -> impl Iterator<Item = &Source> {
-        self.sources_of(move |stage| stage.is_on_offer(), now)
+        self.sources_of(move |plan| plan.security == Security::Jwt && plan.is_on_offer(now))
+    }
+
+    /// Where any of the plans on offer looks for API keys, each place once.
+    pub fn key_sources(&self, now: UnixTime) -> impl Iterator<Item = &Source> {
+        self.sources_of(move |plan| plan.security == Security::ApiKey && plan.is_on_offer(now))
     }
 
     /// Places that end here: what is there is no business of the upstream's. Those of closed plans are among them, so that
     /// a token that was looked for when its request was decided is taken out even if the plan was closed since.
     pub fn ended(&self, now: UnixTime) -> impl Iterator<Item = &Source> {
-        self.sources_of(|stage| stage > Stage::Staging, now)
+        self.sources_of(move |plan| plan.life.at(now) > Stage::Staging)
     }
 
-    fn sources_of(&self, counts: impl Fn(Stage) -> bool, now: UnixTime) -> impl Iterator<Item = &Source> {
+    fn sources_of(&self, counts: impl Fn(&Plan) -> bool) -> impl Iterator<Item = &Source> {
         let looking = self
             .sources
             .iter()
-            .filter(move |(_, plans)| plans.iter().any(|plan| counts(plan.life.at(now))));
+            .filter(move |(_, plans)| plans.iter().any(|plan| counts(plan)));
         looking.map(|(source, _)| source)
+    }
+
+    /// The plans on offer for API keys, in the order written.
+    pub fn api_key(&self, now: UnixTime) -> impl Iterator<Item = &Arc<Plan>> {
+        self.api_key.iter().filter(move |plan| plan.is_on_offer(now))
     }
 
     /// The plans on offer for callers who present nothing, in the order written.

@@ -391,6 +391,8 @@ pub struct Plan {
     pub issuers: Vec<Located<String>>,
     /// `token_from`: where tokens may be besides `Authorization`. Default nowhere.
     pub token_from: Option<Located<TokenFrom>>,
+    /// `api_key`: where API keys are. Default the header `X-Api-Key`.
+    pub api_key: Option<Located<ApiKey>>,
     /// `audiences`: for this plan, instead of all that the issuer says of audiences.
     pub audiences: Option<Located<Audiences>>,
     /// `audience_from`: what names further audiences. Default nothing.
@@ -464,11 +466,25 @@ pub struct TokenFrom {
     pub query: Option<Located<String>>,
 }
 
+/// A member of `application.claim_sets`: local claims, each with its value.
+pub type ClaimSet = Vec<(Located<String>, Located<String>)>;
+
+/// `api_key` of `[[api.plan]]`: where API keys are.
+#[derive(Debug, Clone)]
+pub struct ApiKey {
+    /// `header`: the name of a field. Default `X-Api-Key`.
+    pub header: Option<Located<String>>,
+    /// `query`: the name of a parameter. Default nowhere.
+    pub query: Option<Located<String>>,
+}
+
 /// The kind of credential that a plan asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Security {
     /// `"jwt"`
     Jwt,
+    /// `"api_key"`
+    ApiKey,
     /// `"keyless"`
     Keyless,
 }
@@ -536,6 +552,8 @@ pub struct Application {
     pub owner: Option<Located<String>>,
     /// `client_ids`: `"id"` (any issuer) or `{ issuer = "...", id = "..." }`.
     pub client_ids: Vec<ClientId>,
+    /// `claim_sets`: claims that stand for it; all of one set, any of the sets.
+    pub claim_sets: Vec<Located<ClaimSet>>,
     /// `audience`: its tokens' audience, for `audience_from = ["application"]`. Default its `id`.
     pub audience: Option<Located<String>>,
     /// `suspended`. Default false.

@@ -83,6 +83,23 @@ impl Source {
         &self.name
     }
 
+    /// The text there, if there is one, empty if it is anything but visible ASCII in one word.
+    pub(super) fn find_text<'r>(
+        &self,
+        headers: &'r HeaderMap,
+        query: Option<&'r str>,
+    ) -> Result<Option<Cow<'r, str>>, CredentialError> {
+        match (self.kind, query) {
+            (SourceKind::Header, _) => Ok(header::find_text(&self.name, headers)?.map(Cow::Borrowed)),
+            (SourceKind::Query, Some(query)) => match query::find(&self.name, query) {
+                Err(CredentialError::Malformed) => Ok(Some(Cow::Borrowed(""))),
+                found => found,
+            },
+            // No key is looked for in a cookie.
+            (SourceKind::Query, None) | (SourceKind::Cookie, _) => Ok(None),
+        }
+    }
+
     /// The token there, if there is one.
     pub(super) fn find<'r>(
         &self,

@@ -34,6 +34,7 @@ fn find(fields: &[(&str, &str)], query: Option<&str>) -> Result<Option<(String, 
             let place = source.map_or_else(|| "authorization".to_owned(), ToString::to_string);
             Some((place, token.into_owned()))
         }
+        Credential::ApiKey(key) => unreachable!("a key is not looked for here: {key:?}"),
     })
 }
 

@@ -71,6 +71,10 @@ impl Case<'_> {
             Cause::MethodNotAllowed { allow } => self.of_method(allow),
             Cause::Credential(error) => self.of_credential(*error),
             Cause::Token(error) => self.of_token(*error),
+            Cause::ApiKey(_) => Advice::new(
+                None,
+                "API keys live in the state of a running gateway, which is not looked at here",
+            ),
             Cause::KeysUnavailable => self.of_keys(),
             Cause::Identity(error) => self.of_identity(*error),
             Cause::Subscription(error) => self.of_subscription(*error, denial),
@@ -229,12 +233,17 @@ impl Case<'_> {
                 let place = asking
                     .first()
                     .and_then(|plan| self.cites.plan(api, plan, "security"));
-                Advice::new(place, format!("these plans ask for a token: {names}{other}"))
+                Advice::new(place, format!("these plans ask for a credential: {names}{other}"))
             }
             CredentialError::NotAccepted => {
-                let first = on_offer.next();
+                let plans: Vec<_> = on_offer.collect();
+                let hint = match plans.iter().all(|plan| plan.security == Security::Keyless) {
+                    true => "every plan on offer is keyless: send no token",
+                    false => "no plan on offer takes a token: send an API key instead",
+                };
+                let first = plans.first();
                 let place = first.and_then(|plan| self.cites.plan(api, plan.name.as_str(), "security"));
-                Advice::new(place, "every plan on offer is keyless: send no token")
+                Advice::new(place, hint)
             }
             CredentialError::SourceNotAccepted => {
                 let first = on_offer.next();
@@ -242,11 +251,11 @@ impl Case<'_> {
                 Advice::new(place, "no plan for this issuer looks where the token was")
             }
             CredentialError::Several => {
-                let count = fields.iter().count();
-                Advice::new(
-                    None,
-                    format!("there are {count} `Authorization` fields; send one"),
-                )
+                let hint = match fields.iter().count() {
+                    count @ 2.. => format!("there are {count} `Authorization` fields; send one"),
+                    _ => "there are credentials in several places; send one".to_owned(),
+                };
+                Advice::new(None, hint)
             }
             CredentialError::Malformed => Advice::new(None, "write `Bearer`, one space, and the token"),
         }
@@ -315,6 +324,10 @@ impl Case<'_> {
                     format!("{what} ended at {}", away(terms.and_then(|terms| terms.until)))
                 }
                 SubscriptionError::ApplicationSuspended => format!("the application {whose} is suspended"),
+                SubscriptionError::ApplicationAmbiguous => {
+                    "the client id and the claim sets that the token matches are those of several applications"
+                        .to_owned()
+                }
             };
             return Advice::new(place, hint);
         }

@@ -8,7 +8,7 @@ use crate::api::{Api, Plan, Route};
 use crate::credential::Credential;
 use crate::issuer::Issuer;
 use crate::secret::Secret;
-use crate::subscription::{Application, Subscription};
+use crate::subscription::{ApiKey, Application, Subscription};
 use crate::time::UnixTime;
 use crate::token::{Algorithm, Probe, TokenCheck};
 
@@ -25,6 +25,10 @@ pub(super) struct Record {
     pub(super) token: Option<Secret<String>>,
     /// Where it was, if not in `Authorization`.
     pub(super) source: Option<String>,
+    /// Where an API key was. The key itself is not kept.
+    pub(super) key_source: Option<String>,
+    /// The API key, if it is good.
+    pub(super) api_key: Option<Arc<ApiKey>>,
     /// The issuer's place in the snapshot.
     pub(super) issuer: Option<usize>,
     /// What the token passed.
@@ -92,6 +96,8 @@ impl Observer for Record {
                 self.token = Some(Secret::new(bearer.token.clone().into_owned()));
                 self.source = bearer.source.map(ToString::to_string);
             }
+            Fact::Credential(Credential::ApiKey(key)) => self.key_source = Some(key.source.to_string()),
+            Fact::ApiKey(key) => self.api_key = Some(Arc::clone(key)),
             Fact::Caller(verdict) => self.caller = Some(Arc::clone(verdict)),
             Fact::Application(application) => self.application = Some(application.map(Arc::clone)),
             Fact::Subscription(subscription) => self.subscription = Some(Arc::clone(subscription)),

@@ -19,11 +19,12 @@ use crate::subscription::{Subscription, SubscriptionError};
 use crate::time::UnixTime;
 
 /// The stages, in the order of the decision.
-const STAGES: [&str; 10] = [
+const STAGES: [&str; 11] = [
     "request",
     "route",
     "credential",
     "token",
+    "api_key",
     "identity",
     "subscription",
     "authorization",
@@ -61,6 +62,7 @@ pub(super) fn tell(
             "route" => case.route(),
             "credential" => case.credential(),
             "token" => case.token(denial.map(|denial| &**denial)),
+            "api_key" => case.api_key(denial.map(|denial| &**denial)),
             "identity" => case.identity(),
             "subscription" => case.subscription(),
             "authorization" => case.authorization(),
@@ -93,9 +95,10 @@ fn stage_of(denial: &Denial) -> &'static str {
         Cause::RouteNotFound | Cause::MethodNotAllowed { .. } => "route",
         Cause::Credential(_) => "credential",
         Cause::Token(_) | Cause::KeysUnavailable => "token",
+        Cause::ApiKey(_) => "api_key",
         Cause::Identity(_) => "identity",
         // Without a credential there is no stage in which a subscription is looked for.
-        Cause::PlanNotSelected if denial.identity.is_none() => "credential",
+        Cause::PlanNotSelected if denial.identity.is_none() && denial.application.is_none() => "credential",
         Cause::PlanNotSelected | Cause::Subscription(_) => "subscription",
         Cause::Resource(_) | Cause::Authorization { .. } => "authorization",
         Cause::Header(_) => "headers",
@@ -110,9 +113,13 @@ impl Case<'_> {
             return Outcome::Denied;
         }
         let passed = |stage| self.record.passed.contains(&stage);
-        let anonymous = passed(access::Stage::Credential) && self.record.token.is_none();
+        let chosen = passed(access::Stage::Credential);
+        let (token, key) = (self.record.token.is_some(), self.record.key_source.is_some());
         match name {
-            "token" | "identity" | "subscription" if anonymous => Outcome::NotApplicable,
+            "token" | "identity" if chosen && !token => Outcome::NotApplicable,
+            "subscription" if chosen && !token && !key => Outcome::NotApplicable,
+            // Whoever sends no key need not hear of keys.
+            "api_key" if !key => Outcome::NotApplicable,
             "limits" => Outcome::NotApplicable,
             // A body that is too large is found out last, and nothing goes upstream then.
             _ if refusing.is_none() => Outcome::Passed,
@@ -120,6 +127,7 @@ impl Case<'_> {
             "route" if passed(access::Stage::Route) => Outcome::Passed,
             "credential" if passed(access::Stage::Credential) => Outcome::Passed,
             "token" if passed(access::Stage::Token) => Outcome::Passed,
+            "api_key" if passed(access::Stage::ApiKey) => Outcome::Passed,
             "identity" if passed(access::Stage::Identity) => Outcome::Passed,
             "subscription" if passed(access::Stage::Subscription) => Outcome::Passed,
             "authorization" if passed(access::Stage::Authorization) => Outcome::Passed,
@@ -195,6 +203,10 @@ impl Case<'_> {
         let plans = api.plans.all().iter();
         let mut lines: Vec<Line> = plans.map(|plan| self.offered(api, plan)).collect();
         let carried = match &self.record.token {
+            _ if self.record.key_source.is_some() => {
+                let place = self.record.key_source.as_deref().unwrap_or_default();
+                (format!("an API key in {place}"), json!("api_key"))
+            }
             Some(_) => {
                 let place = self.record.source.as_deref().unwrap_or("Authorization");
                 (format!("a bearer token in {place}"), json!("bearer"))
@@ -248,6 +260,20 @@ impl Case<'_> {
         let plan = accepting.map(|(plan, _, _)| plan).or_else(first)?;
         self.cites
             .audiences(api.name.as_str(), plan.name.as_str(), issuer)
+    }
+
+    /// Of the key its id, never its text; of one that is no good why, which callers are not told.
+    fn api_key(&self, denial: Option<&Denial>) -> Vec<Line> {
+        if let Some(key) = &self.record.api_key {
+            let value = json!({ "id": key.id, "plan": key.plan.as_str() });
+            return vec![Line::new("key", format!("{}, for {}", key.id, key.plan), value)];
+        }
+        match denial {
+            Some(denial) if self.record.key_source.is_some() && matches!(denial.cause, Cause::ApiKey(_)) => {
+                vec![Line::new("key", denial.meaning(), denial.reason())]
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn identity(&self) -> Vec<Line> {
@@ -373,7 +399,7 @@ impl Case<'_> {
     ) -> Option<Cite> {
         let application = application?;
         let key = match error {
-            SubscriptionError::NotFound => return None,
+            SubscriptionError::NotFound | SubscriptionError::ApplicationAmbiguous => return None,
             SubscriptionError::ApplicationSuspended => {
                 return self.cites.application(application, "suspended");
             }
@@ -400,7 +426,8 @@ impl Case<'_> {
     fn authorization(&self) -> Vec<Line> {
         use crate::authorization::ScopeMatch;
         let tried = self.record.passed.contains(&access::Stage::Credential)
-            && (self.record.token.is_none() || self.record.passed.contains(&access::Stage::Subscription));
+            && (self.record.token.is_none() && self.record.key_source.is_none()
+                || self.record.passed.contains(&access::Stage::Subscription));
         let (Some(api), Some(route), true) = (&self.record.api, &self.record.route, tried) else {
             return Vec::new();
         };

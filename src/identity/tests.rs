@@ -29,6 +29,7 @@ fn identity(mapping: &ClaimMapping, claims: &str) -> Result<Identity, IdentityEr
     mapping.read(
         &IssuerName::new("https://acme.example/"),
         &parse_object(claims.as_bytes()).unwrap(),
+        &["tenant".into(), "employee".into()],
     )
 }
 
@@ -299,5 +300,22 @@ proptest! {
             // The same value, not an equal one: nothing is copied.
             prop_assert_eq!(found.map(std::ptr::from_ref), expected.map(std::ptr::from_ref));
         }
+    }
+}
+
+#[test]
+fn claims_that_are_asked_for_are_read_after_mapping_and_only_if_they_are_text() {
+    let mapping = mapping(&[("org", "tenant")], &[]);
+    for (claims, expected) in [
+        (r#"{"org":"acme","employee":"7"}"#, [Some("acme"), Some("7")]),
+        (
+            r#"{"org":"acme","tenant":"globex","employee":7}"#,
+            [Some("acme"), None],
+        ),
+        (r#"{"employee":["7"]}"#, [None, None]),
+    ] {
+        let identity = identity(&mapping, claims).unwrap();
+        assert_eq!([identity.asked(0), identity.asked(1)], expected, "{claims}");
+        assert_eq!(identity.asked(2), None);
     }
 }

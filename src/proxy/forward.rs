@@ -62,7 +62,8 @@ pub(super) fn request(session: &Session, request: &mut RequestHeader, context: &
     target(request, permit, context)
 }
 
-/// Places where the API's plans look for tokens, and which therefore end here: also when nothing was found there.
+/// Places where the API's plans look for tokens and API keys, and which therefore end here: also when nothing was found
+/// there.
 fn ended_here(permit: &Permit) -> Vec<&Source> {
     let api = permit.api();
     if api.forward_credential {

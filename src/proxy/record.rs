@@ -9,7 +9,7 @@ use pingora::proxy::Session;
 use tracing_appender::non_blocking::NonBlocking;
 
 use super::context::{Context, Outcome};
-use crate::access::{Code, Permit};
+use crate::access::{Caller, Code, Permit};
 use crate::api::Api;
 use crate::credential::{Credential, extract};
 use crate::identity::Identity;
@@ -117,16 +117,17 @@ impl<'c> Facts<'c> {
             },
             Outcome::Permitted(permit) => {
                 let caller = permit.caller();
+                let identity = caller.and_then(Caller::identity).map(AsRef::as_ref);
                 Self {
                     outcome: "permit",
                     reason: context.failure.map(Code::word),
                     api: Some((permit.api().index, permit.api().name.as_str())),
                     plan: Some((permit.plan().index, permit.plan().name.as_str())),
-                    issuer: caller.map(|caller| caller.verdict.identity.issuer.as_str()),
+                    issuer: identity.map(|identity| identity.issuer.as_str()),
                     application: caller
                         .and_then(|caller| caller.application.as_ref())
                         .map(|application| application.id.as_str()),
-                    identity: caller.map(|caller| caller.verdict.identity.as_ref()),
+                    identity,
                     permit: Some(permit),
                 }
             }

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::api_keys;
 use super::audiences::{self, Said};
 use super::issuers::{Draft as IssuerDraft, Shared};
 use super::requirements::{
@@ -128,6 +129,11 @@ pub(super) fn drafts(
             shared,
             issuers,
             kept,
+            mistakes,
+        );
+        api_keys::tell_apart(
+            &name,
+            plans.iter().map(|plan| (plan.security, &*plan.sources)),
             mistakes,
         );
         let public_uri = audiences::public_uri(public_uri, mistakes);
@@ -371,6 +377,7 @@ fn compile_plans(
             security,
             issuers: accepted_issuers,
             token_from,
+            api_key,
             audiences,
             audience_from,
             stage,
@@ -394,6 +401,22 @@ fn compile_plans(
         let schedule = life::compile(written, mistakes);
         let gateway = shared.audience.as_deref();
         let own_audiences = Said::new(audiences.clone(), &audience_from, gateway, mistakes);
+        let misplaced = [
+            accepted_issuers.first().map(|issuer| ("issuers", &issuer.place)),
+            token_from
+                .as_ref()
+                .map(|token_from| ("token_from", &token_from.place)),
+            audiences
+                .as_ref()
+                .map(|audiences| ("audiences", &audiences.place)),
+            audience_from
+                .first()
+                .map(|source| ("audience_from", &source.place)),
+            subscription_validation
+                .as_ref()
+                .map(|flag| ("subscription_validation", &flag.place)),
+            claims.first().map(|claim| ("claims", &claim.name.place)),
+        ];
         let security = match security.value {
             config::Security::Jwt => {
                 jwt_plan(
@@ -406,40 +429,41 @@ fn compile_plans(
                 );
                 Security::Jwt
             }
+            config::Security::ApiKey => {
+                refuse_misplaced(
+                    "an API key plan",
+                    "keys belong to subscriptions and have no claims",
+                    misplaced,
+                    mistakes,
+                );
+                Security::ApiKey
+            }
             config::Security::Keyless => {
-                let misplaced = [
-                    accepted_issuers.first().map(|issuer| ("issuers", &issuer.place)),
-                    token_from
-                        .as_ref()
-                        .map(|token_from| ("token_from", &token_from.place)),
-                    audiences
-                        .as_ref()
-                        .map(|audiences| ("audiences", &audiences.place)),
-                    audience_from
-                        .first()
-                        .map(|source| ("audience_from", &source.place)),
-                    subscription_validation
-                        .as_ref()
-                        .map(|flag| ("subscription_validation", &flag.place)),
-                    claims.first().map(|claim| ("claims", &claim.name.place)),
-                ];
-                for (key, place) in misplaced.into_iter().flatten() {
-                    let message = format!("a keyless plan takes no `{key}`: it asks callers for nothing");
-                    mistakes.push(Mistake::new(place.clone(), message));
-                }
+                refuse_misplaced(
+                    "a keyless plan",
+                    "it asks callers for nothing",
+                    misplaced,
+                    mistakes,
+                );
                 judge_keyless(&name, selection_rule.is_none(), schedule, &mut keyless, mistakes);
                 Security::Keyless
             }
         };
-        let selection_rule = selection_rule
-            .and_then(|rule| compile_rule(&rule, security == Security::Keyless, kept, mistakes));
+        let selection_rule =
+            selection_rule.and_then(|rule| compile_rule(&rule, security != Security::Jwt, kept, mistakes));
         plans.push(PlanDraft {
             name,
             security,
             schedule,
             validation,
             subscription_required: subscription_validation.is_none_or(|flag| flag.value),
-            sources: token_from::compile(token_from.as_ref(), claim_headers, http, mistakes),
+            sources: match security {
+                Security::ApiKey => api_keys::compile(api_key.as_ref(), claim_headers, http, mistakes),
+                Security::Jwt | Security::Keyless => {
+                    api_keys::refuse(api_key.as_ref(), security, mistakes);
+                    token_from::compile(token_from.as_ref(), claim_headers, http, mistakes)
+                }
+            },
             issuers: accepted_issuers,
             audiences: own_audiences,
             selection_rule,
@@ -448,6 +472,19 @@ fn compile_plans(
         });
     }
     plans
+}
+
+/// Keys that mean nothing for a plan of this kind.
+fn refuse_misplaced(
+    kind: &str,
+    because: &str,
+    misplaced: [Option<(&str, &Place)>; 6],
+    mistakes: &mut Mistakes,
+) {
+    for (key, place) in misplaced.into_iter().flatten() {
+        let message = format!("{kind} takes no `{key}`: {because}");
+        mistakes.push(Mistake::new(place.clone(), message));
+    }
 }
 
 /// A JWT plan names issuers that exist, each once, and audiences are named by it or by the issuer.

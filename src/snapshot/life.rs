@@ -95,6 +95,7 @@ pub(super) fn judge_security(apis: &[config::Api], stages: &Stages, mistakes: &m
     {
         let security = match plan.security.value {
             config::Security::Jwt => Security::Jwt,
+            config::Security::ApiKey => Security::ApiKey,
             config::Security::Keyless => Security::Keyless,
         };
         let former = stages.security(&PlanId::of(&api.name.value, &plan.name.value));

@@ -184,6 +184,7 @@ impl Tables {
                 name: plan.name.value.as_str().into(),
                 security: match plan.security.value {
                     Security::Jwt => "jwt",
+                    Security::ApiKey => "api_key",
                     Security::Keyless => "keyless",
                 },
                 table: self.next("api.plan")?,

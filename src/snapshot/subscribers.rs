@@ -11,7 +11,9 @@ use super::{Names, mistake, shown, unknown};
 use crate::api::{Schedule, Security, Stage};
 use crate::config::{self, Located, Mistake, Mistakes, Place, Validation};
 use crate::id::{ApplicationId, IssuerName, PlanId};
-use crate::subscription::{Declared, DeclaredApplication, DeclaredSubscription, Standing, Status, Terms};
+use crate::subscription::{
+    ClaimSet, Declared, DeclaredApplication, DeclaredSubscription, Standing, Status, Terms,
+};
 use crate::time::UnixTime;
 
 pub(super) fn compile(
@@ -25,6 +27,7 @@ pub(super) fn compile(
 ) -> Declared {
     let mut ids = Names::default();
     let mut clients = Clients::default();
+    let mut sets = ClaimSets::default();
     let mut declared = Declared::default();
     for application in applications {
         let config::Application {
@@ -32,6 +35,7 @@ pub(super) fn compile(
             name: _,  // for people
             owner: _, // for people
             client_ids,
+            claim_sets,
             audience,
             suspended,
         } = application;
@@ -53,6 +57,10 @@ pub(super) fn compile(
         declared.applications.push(DeclaredApplication {
             id: ApplicationId::new(id.value),
             clients: own,
+            claim_sets: claim_sets
+                .into_iter()
+                .filter_map(|set| sets.claim(set, mistakes))
+                .collect(),
             standing: Standing {
                 suspended,
                 audience: audience.map(|audience| audience.value.into()),
@@ -99,6 +107,35 @@ impl Clients {
             ));
         }
         owners.push((issuer.map(ToOwned::to_owned), client.place.clone()));
+    }
+}
+
+/// Whose each claim set is. One that holds another's and more is not refused here: tokens that match both are.
+#[derive(Default)]
+struct ClaimSets {
+    first: HashMap<ClaimSet, Place>,
+}
+
+// === impl ClaimSets ===
+
+impl ClaimSets {
+    fn claim(&mut self, written: Located<config::ClaimSet>, mistakes: &mut Mistakes) -> Option<ClaimSet> {
+        let Located {
+            value: members,
+            place,
+        } = written;
+        let members = members
+            .into_iter()
+            .map(|(name, value)| (name.value.into(), value.value.into()));
+        let set = ClaimSet::new(members.collect())?;
+        if let Some(first) = self.first.get(&set) {
+            let message =
+                format!("the claim set would identify two applications, or one twice; first at {first}");
+            mistakes.push(Mistake::new(place, message));
+            return None;
+        }
+        self.first.insert(set.clone(), place);
+        Some(set)
     }
 }
 

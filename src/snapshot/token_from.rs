@@ -39,16 +39,20 @@ pub(super) fn compile(
         if kind == SourceKind::Header && !header_is_free(name, claim_headers, http, mistakes) {
             continue;
         }
-        match Source::new(kind, &name.value) {
-            Ok(source) => sources.push(source),
-            Err(error) => mistakes.push(refused(name, &format!("the {}", kind.name()), error)),
-        }
+        sources.extend(place(kind, name, mistakes));
     }
     sources
 }
 
-/// Whether a header is free to carry tokens; says so if not. What is no name at all is judged elsewhere.
-fn header_is_free(
+/// The place of this name; says so if there is none.
+pub(super) fn place(kind: SourceKind, name: &Located<String>, mistakes: &mut Mistakes) -> Option<Source> {
+    Source::new(kind, &name.value)
+        .map_err(|error| mistakes.push(refused(name, &format!("the {}", kind.name()), error)))
+        .ok()
+}
+
+/// Whether a header is free to carry credentials; says so if not. What is no name at all is judged elsewhere.
+pub(super) fn header_is_free(
     written: &Located<String>,
     claim_headers: &[ClaimHeader],
     http: &HttpSettings,

@@ -1,121 +1,242 @@
-//! The lock-free index of applications and subscriptions.
+//! The lock-free index of applications, subscriptions and API keys.
 //!
-//! Two look-ups decide: client id to application (by issuer and id, then by id alone), and application and plan to
-//! subscription. Both borrow their keys, allocate nothing and take no lock. Changes come as the whole of what is
-//! declared, in two steps, so that a reload never takes from a caller what both configurations grant: [`Index::admit`]
-//! before the new snapshot is in place, [`Index::retain`] after.
+//! What it knows has two origins, and neither touches the other. A configuration declares; it comes whole, in two steps,
+//! so that a reload never takes from a caller what both configurations grant: [`Index::admit`] before the new snapshot is
+//! in place, [`Index::retain`] after. The store tells what lives at run time, change by change ([`Index::change`]) or
+//! whole ([`Index::resync`]). Where both say something of the same, what is declared holds and the other is not in force:
+//! a client id never passes silently from one application to another.
+//!
+//! Look-ups borrow their keys, allocate nothing and take no lock. There is one writer at a time, the control plane.
+
+mod collisions;
+mod keys;
+mod owners;
+mod state;
+mod tables;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashSet;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use papaya::Equivalent;
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 
-use super::{Application, Standing, Subscription, Terms};
+pub use collisions::Collision;
+use keys::{ClientKey, SubscriptionKey};
+use owners::Owners;
+use state::State;
+use tables::Tables;
+
+use super::api_key::{ApiKey, ApiKeyError, ApiKeySecret, is_api_key};
+use super::{Application, Change, ClaimNames, Declared, Subscription, SubscriptionError};
 use crate::id::{ApplicationId, IssuerName, PlanId};
+use crate::time::UnixTime;
 
-/// Every application and subscription there is.
+/// Every application, subscription and API key there is.
 #[derive(Debug, Default)]
 pub struct Index {
-    applications: papaya::HashMap<ApplicationId, Arc<Application>>,
-    clients: papaya::HashMap<ClientKey, Arc<Application>>,
-    subscriptions: papaya::HashMap<SubscriptionKey, Arc<Subscription>>,
+    declared: Tables,
+    state: ArcSwap<State>,
+    /// The claims that claim sets of either origin name.
+    claim_names: ArcSwap<ClaimNames>,
+    secret: ArcSwapOption<ApiKeySecret>,
 }
 
-/// What one configuration declares.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Declared {
-    /// Applications, no id and no client id twice.
-    pub applications: Vec<DeclaredApplication>,
-    /// Subscriptions, at most one for an application and a plan.
-    pub subscriptions: Vec<DeclaredSubscription>,
+/// Why an API key is no good, and which it is.
+#[derive(Debug)]
+pub struct RefusedKey {
+    /// Why.
+    pub error: ApiKeyError,
+    /// Which, if there is one.
+    pub key: Option<Arc<ApiKey>>,
 }
 
-/// One declared application.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeclaredApplication {
-    /// Its id.
-    pub id: ApplicationId,
-    /// Its client ids; without an issuer: in the tokens of any.
-    pub clients: Vec<(Option<IssuerName>, Box<str>)>,
-    /// Its standing.
-    pub standing: Standing,
-}
-
-/// One declared subscription.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeclaredSubscription {
-    /// Whose.
-    pub application: ApplicationId,
-    /// To what.
-    pub plan: PlanId,
-    /// Its terms.
-    pub terms: Terms,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct ClientKey {
-    issuer: Option<IssuerName>,
-    id: Box<str>,
-}
-
-struct ClientRef<'k> {
-    issuer: Option<&'k str>,
-    id: &'k str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct SubscriptionKey {
-    application: ApplicationId,
-    plan: PlanId,
-}
-
-struct SubscriptionRef<'k> {
-    application: &'k str,
-    plan: &'k str,
-}
+/// The one application that everything in a token points to.
+#[derive(Default)]
+struct Identified(Option<Arc<Application>>);
 
 // === impl Index ===
 
 impl Index {
-    /// The application that `client_id` stands for in tokens of `issuer`.
+    /// The application that a token stands for: by its client id, and by its values for the claims that claim sets
+    /// name. `claim` has the value for each place of `names`.
+    ///
+    /// # Errors
+    /// [`SubscriptionError::ApplicationAmbiguous`] if it stands for more than one.
+    pub fn identify<'v>(
+        &self,
+        issuer: &str,
+        client_id: Option<&str>,
+        names: &ClaimNames,
+        claim: impl Fn(usize) -> Option<&'v str> + Copy,
+    ) -> Result<Option<Arc<Application>>, SubscriptionError> {
+        let state = self.state.load();
+        let mut identified = Identified::default();
+        if let Some(id) = client_id {
+            self.by_client(&state, issuer, id, &mut identified)?;
+        }
+        for shown in names.shown(claim) {
+            let declared = self.declared.claim_sets.pin();
+            if let Some(owners) = declared.get(&shown) {
+                owners.iter().try_for_each(|owner| identified.add(owner))?;
+                continue;
+            }
+            let claim_sets = state.tables.claim_sets.pin();
+            let owners = claim_sets.get(&shown);
+            let owners = owners.into_iter().flat_map(Owners::iter);
+            owners
+                .filter(|owner| self.is_in_force(&owner.id))
+                .try_for_each(|owner| identified.add(owner))?;
+        }
+        Ok(identified.0)
+    }
+
+    /// A client id that is declared, for this issuer or for any, is what is declared.
+    fn by_client(
+        &self,
+        state: &State,
+        issuer: &str,
+        id: &str,
+        identified: &mut Identified,
+    ) -> Result<(), SubscriptionError> {
+        for issuer in [Some(issuer), None] {
+            self.declared
+                .for_client(issuer, id, |owner| identified.add(owner))?;
+            if identified.0.is_some() {
+                return Ok(());
+            }
+        }
+        for issuer in [Some(issuer), None] {
+            state.tables.for_client(issuer, id, |owner| {
+                if self.is_in_force(&owner.id) {
+                    identified.add(owner)?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The application that `client_id` stands for in tokens of `issuer` that show nothing else; nothing if there is
+    /// none, or more than one.
     pub fn application(&self, issuer: &str, client_id: &str) -> Option<Arc<Application>> {
-        let clients = self.clients.pin();
-        clients
-            .get(&ClientRef {
-                issuer: Some(issuer),
-                id: client_id,
-            })
-            .or_else(|| {
-                clients.get(&ClientRef {
-                    issuer: None,
-                    id: client_id,
-                })
-            })
-            .cloned()
+        let identified = self.identify(issuer, Some(client_id), &ClaimNames::default(), |_| None);
+        identified.ok().flatten()
     }
 
     /// The subscription of an application to a plan, in force or not.
     pub fn subscription(&self, application: &ApplicationId, plan: &PlanId) -> Option<Arc<Subscription>> {
-        let key = SubscriptionRef {
-            application: application.as_str(),
-            plan: plan.as_str(),
+        self.declared.subscription(application, plan).or_else(|| {
+            let state = self.state.load();
+            let found = state.tables.subscription(application, plan)?;
+            // It was agreed with the application of the store, which is not the one that is declared.
+            let other =
+                state.tables.applications.pin().contains_key(application) && !self.is_in_force(application);
+            (!other).then_some(found)
+        })
+    }
+
+    /// The API key that a caller shows, and whose it is. Every text is hashed and looked up, also one that can be no
+    /// key.
+    ///
+    /// # Errors
+    /// Why it is no good, and which key it is if there is one.
+    pub fn api_key(&self, text: &str, now: UnixTime) -> Result<(Arc<ApiKey>, Arc<Application>), RefusedKey> {
+        let state = self.state.load();
+        let refused = |error, key| Err(RefusedKey { error, key });
+        let (mut good, mut bad, mut several) = (None, None, false);
+        if let Some(secret) = &*self.secret.load() {
+            let keys = state.keys.pin();
+            for key in keys.get(&secret.hash(text)).into_iter().flat_map(Owners::iter) {
+                match key.is_good(now) {
+                    Ok(()) => several |= good.replace(Arc::clone(key)).is_some(),
+                    Err(error) => bad = Some((error, Arc::clone(key))),
+                }
+            }
+        }
+        if !is_api_key(text) {
+            return refused(ApiKeyError::Malformed, None);
+        }
+        let key = match (good, bad) {
+            (Some(_), _) if several => return refused(ApiKeyError::Unknown, None),
+            (Some(key), _) => key,
+            (None, Some((error, key))) => return refused(error, Some(key)),
+            (None, None) => return refused(ApiKeyError::Unknown, None),
         };
-        self.subscriptions.pin().get(&key).cloned()
+        let declared = self.declared.application(&key.application);
+        let own = state.tables.application(&key.application);
+        match (declared, own) {
+            (Some(application), None) | (None, Some(application)) => Ok((key, application)),
+            // A key of the store's application is none of the declared one.
+            (Some(_), Some(_)) | (None, None) => refused(ApiKeyError::Unknown, Some(key)),
+        }
+    }
+
+    /// The secret under which API keys are hashed. Without one no key is good.
+    pub fn set_key_secret(&self, secret: ApiKeySecret) {
+        self.secret.store(Some(Arc::new(secret)));
+    }
+
+    /// The claims that claim sets name now.
+    pub fn claim_names(&self) -> Guard<Arc<ClaimNames>> {
+        self.claim_names.load()
     }
 
     /// How many applications and subscriptions there are.
     pub fn counts(&self) -> (usize, usize) {
-        (self.applications.len(), self.subscriptions.len())
+        let state = self.state.load();
+        (
+            self.declared.applications.len() + state.tables.applications.len(),
+            self.declared.subscriptions.len() + state.tables.subscriptions.len(),
+        )
     }
 
-    /// Adds what is new and changes what changed; takes nothing away.
+    /// Applies one change of what lives at run time.
+    pub fn change(&self, change: Change) {
+        if let Change::Application {
+            entry: Some(entry), ..
+        } = &change
+        {
+            // Tokens are asked for a claim before anybody can be found by it.
+            for set in state::claim_sets(entry) {
+                let names = self.claim_names.load();
+                if !names.cover(&set) {
+                    self.claim_names.store(Arc::new(names.with(&set)));
+                }
+            }
+        }
+        self.state.load().apply(change, None);
+    }
+
+    /// Replaces all that lives at run time, in one step. What stays the same stays the same entry.
+    pub fn resync(&self, all: impl Iterator<Item = Change>) {
+        let before = self.state.load();
+        let state = State::default();
+        let mut keys = Vec::new();
+        for change in all {
+            match change {
+                // Subscriptions and keys share the ids of their applications, which are not here yet.
+                change @ Change::Application { .. } => state.apply(change, Some(&before)),
+                other => keys.push(other),
+            }
+        }
+        for change in keys {
+            state.apply(change, Some(&before));
+        }
+        let state = Arc::new(state);
+        self.rename(&[&before, &state]);
+        self.state.store(Arc::clone(&state));
+        self.rename(&[&state]);
+    }
+
+    /// Adds what is new and changes what changed in the configuration; takes nothing away.
     ///
     /// A client id is bound last: who finds its application finds the application's subscriptions, too.
     pub fn admit(&self, declared: &Declared) {
-        let applications = self.applications.pin();
-        let clients = self.clients.pin();
-        let subscriptions = self.subscriptions.pin();
+        let applications = self.declared.applications.pin();
+        let clients = self.declared.clients.pin();
+        let claim_sets = self.declared.claim_sets.pin();
+        let subscriptions = self.declared.subscriptions.pin();
         for declared in &declared.subscriptions {
             let key = SubscriptionKey {
                 application: declared.application.clone(),
@@ -132,16 +253,21 @@ impl Index {
                 .get_or_insert_with(key, create)
                 .change(declared.terms);
         }
+        for set in declared.applications.iter().flat_map(|own| &own.claim_sets) {
+            let names = self.claim_names.load();
+            if !names.cover(set) {
+                self.claim_names.store(Arc::new(names.with(set)));
+            }
+        }
         for declared in &declared.applications {
             let create = || Arc::new(Application::new(declared.id.clone(), declared.standing.clone()));
             let application = applications.get_or_insert_with(declared.id.clone(), create);
             application.change(&declared.standing);
-            for (issuer, id) in &declared.clients {
-                let key = ClientKey {
-                    issuer: issuer.clone(),
-                    id: id.clone(),
-                };
-                clients.insert(key, Arc::clone(application));
+            for client in &declared.clients {
+                clients.insert(ClientKey::of(client), Owners::One(Arc::clone(application)));
+            }
+            for set in &declared.claim_sets {
+                claim_sets.insert(set.clone(), Owners::One(Arc::clone(application)));
             }
         }
     }
@@ -150,8 +276,10 @@ impl Index {
     pub fn retain(&self, declared: &Declared) {
         let mut applications = HashSet::new();
         let mut clients = HashSet::new();
+        let mut claim_sets = HashSet::new();
         for application in &declared.applications {
             applications.insert(application.id.as_str());
+            claim_sets.extend(&application.claim_sets);
             for (issuer, id) in &application.clients {
                 clients.insert((issuer.as_ref().map(IssuerName::as_str), &**id));
             }
@@ -161,215 +289,49 @@ impl Index {
             .iter()
             .map(|s| (s.application.as_str(), s.plan.as_str()))
             .collect();
-        self.clients
+        let own = &self.declared;
+        own.clients
             .pin()
             .retain(|key, _| clients.contains(&(key.issuer.as_ref().map(IssuerName::as_str), &*key.id)));
-        self.subscriptions
+        own.claim_sets.pin().retain(|set, _| claim_sets.contains(set));
+        own.subscriptions
             .pin()
             .retain(|key, _| subscriptions.contains(&(key.application.as_str(), key.plan.as_str())));
-        self.applications
+        own.applications
             .pin()
             .retain(|id, _| applications.contains(id.as_str()));
+        self.rename(&[&self.state.load()]);
     }
-}
 
-// === impl ClientKey ===
-
-impl Hash for ClientKey {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.issuer.as_ref().map(IssuerName::as_str), &*self.id).hash(state);
-    }
-}
-
-impl Hash for ClientRef<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.issuer, self.id).hash(state);
-    }
-}
-
-impl Equivalent<ClientKey> for ClientRef<'_> {
-    fn equivalent(&self, key: &ClientKey) -> bool {
-        self.issuer == key.issuer.as_ref().map(IssuerName::as_str) && self.id == &*key.id
-    }
-}
-
-// === impl SubscriptionKey ===
-
-impl Hash for SubscriptionKey {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.application.as_str(), self.plan.as_str()).hash(state);
-    }
-}
-
-impl Hash for SubscriptionRef<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.application, self.plan).hash(state);
-    }
-}
-
-impl Equivalent<SubscriptionKey> for SubscriptionRef<'_> {
-    fn equivalent(&self, key: &SubscriptionKey) -> bool {
-        self.application == key.application.as_str() && self.plan == key.plan.as_str()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::{Status, SubscriptionError};
-    use super::*;
-    use crate::time::UnixTime;
-
-    const NOW: UnixTime = UnixTime::from_seconds(1_000);
-
-    fn application(id: &str, clients: &[(Option<&str>, &str)]) -> DeclaredApplication {
-        DeclaredApplication {
-            id: ApplicationId::new(id),
-            clients: clients
-                .iter()
-                .map(|(issuer, id)| (issuer.map(IssuerName::new), (*id).into()))
-                .collect(),
-            standing: Standing::default(),
+    /// Asks tokens for the claims that are named by what is declared and by these, and for no others.
+    fn rename(&self, states: &[&State]) {
+        let declared = self.declared.claim_sets.pin();
+        let pins: Vec<_> = states.iter().map(|state| state.tables.claim_sets.pin()).collect();
+        let sets = declared.keys().chain(pins.iter().flat_map(|pin| pin.keys()));
+        let names = ClaimNames::of(sets);
+        // Equal names stay the same names: whoever was asked for them need not be asked again.
+        if **self.claim_names.load() != names {
+            self.claim_names.store(Arc::new(names));
         }
     }
 
-    fn subscription(application: &str, status: Status) -> DeclaredSubscription {
-        DeclaredSubscription {
-            application: ApplicationId::new(application),
-            plan: PlanId::of("orders", "gold"),
-            terms: Terms {
-                status,
-                from: None,
-                until: None,
-            },
-        }
+    /// Whether an application of the store is in force: none of its id is declared.
+    fn is_in_force(&self, id: &ApplicationId) -> bool {
+        !self.declared.applications.pin().contains_key(id)
     }
+}
 
-    fn apply(index: &Index, declared: &Declared) {
-        index.admit(declared);
-        index.retain(declared);
-    }
+// === impl Identified ===
 
-    fn find(index: &Index, issuer: &str, client: &str) -> Option<String> {
-        index
-            .application(issuer, client)
-            .map(|application| application.id.to_string())
-    }
-
-    #[test]
-    fn a_client_id_is_found_by_issuer_first_and_by_exact_bytes() {
-        let index = Index::default();
-        let mobile = application("mobile", &[(None, "mobile-app"), (Some("acme"), "m1")]);
-        apply(
-            &index,
-            &Declared {
-                applications: vec![mobile],
-                subscriptions: vec![],
-            },
-        );
-        for (issuer, client, expected) in [
-            ("acme", "mobile-app", Some("mobile")),
-            ("globex", "mobile-app", Some("mobile")),
-            ("acme", "m1", Some("mobile")),
-            ("globex", "m1", None),
-            ("acme", "M1", None),
-            ("acme", "mobile-app ", None),
-            ("acme", "", None),
-        ] {
-            assert_eq!(
-                find(&index, issuer, client).as_deref(),
-                expected,
-                "{issuer} {client}"
-            );
-        }
-    }
-
-    #[test]
-    fn an_entry_outlives_every_change_of_its_terms() {
-        let index = Index::default();
-        let declared = |status| Declared {
-            applications: vec![application("a", &[(None, "a")])],
-            subscriptions: vec![subscription("a", status)],
-        };
-        apply(&index, &declared(Status::Accepted));
-        let plan = PlanId::of("orders", "gold");
-        let before = index.subscription(&ApplicationId::new("a"), &plan).unwrap();
-        assert_eq!(before.in_force(NOW), Ok(()));
-        apply(&index, &declared(Status::Paused));
-        assert_eq!(before.in_force(NOW), Err(SubscriptionError::Paused));
-        apply(&index, &declared(Status::Accepted));
-        let after = index.subscription(&ApplicationId::new("a"), &plan).unwrap();
-        assert!(Arc::ptr_eq(&before, &after));
-    }
-
-    #[test]
-    fn what_is_no_longer_declared_is_gone() {
-        let index = Index::default();
-        let both = Declared {
-            applications: vec![
-                application("a", &[(None, "a")]),
-                application("b", &[(None, "b"), (None, "b2")]),
-            ],
-            subscriptions: vec![
-                subscription("a", Status::Accepted),
-                subscription("b", Status::Accepted),
-            ],
-        };
-        apply(&index, &both);
-        assert_eq!(index.counts(), (2, 2));
-        let one = Declared {
-            applications: vec![application("b", &[(None, "b")])],
-            subscriptions: vec![],
-        };
-        apply(&index, &one);
-        assert_eq!(index.counts(), (1, 0));
-        assert_eq!(find(&index, "acme", "a"), None);
-        assert_eq!(find(&index, "acme", "b2"), None);
-        assert_eq!(find(&index, "acme", "b").as_deref(), Some("b"));
-    }
-
-    #[test]
-    fn a_client_id_that_moves_is_never_without_an_owner() {
-        let index = Index::default();
-        let owned_by = |id: &str| Declared {
-            applications: vec![application(id, &[(None, "client")])],
-            subscriptions: vec![],
-        };
-        apply(&index, &owned_by("a"));
-        index.admit(&owned_by("b"));
-        assert_eq!(find(&index, "acme", "client").as_deref(), Some("b"));
-        index.retain(&owned_by("b"));
-        assert_eq!(find(&index, "acme", "client").as_deref(), Some("b"));
-    }
-
-    #[test]
-    fn a_client_id_that_moves_finds_its_new_owner_subscribed() {
-        let index = Index::default();
-        let owned_by = |id: &str| Declared {
-            applications: vec![application(id, &[(None, "client")])],
-            subscriptions: vec![subscription(id, Status::Accepted)],
-        };
-        let plan = PlanId::of("orders", "gold");
-        let rounds = 300;
-        index.admit(&owned_by("a-0"));
-        let over = std::sync::atomic::AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                while !over.load(std::sync::atomic::Ordering::Relaxed) {
-                    let owner = index.application("acme", "client").unwrap();
-                    assert!(index.subscription(&owner.id, &plan).is_some(), "{}", owner.id);
-                }
-            });
-            for round in 1..rounds {
-                // Many subscriptions, of which the one that counts comes last.
-                let mut next = owned_by(&format!("a-{round}"));
-                let own = next.subscriptions.remove(0);
-                next.subscriptions = (0..100)
-                    .map(|other| subscription(&format!("other-{other}"), Status::Accepted))
-                    .chain([own])
-                    .collect();
-                index.admit(&next);
+impl Identified {
+    fn add(&mut self, application: &Arc<Application>) -> Result<(), SubscriptionError> {
+        match &self.0 {
+            Some(other) if other.id != application.id => Err(SubscriptionError::ApplicationAmbiguous),
+            Some(_) => Ok(()),
+            None => {
+                self.0 = Some(Arc::clone(application));
+                Ok(())
             }
-            over.store(true, std::sync::atomic::Ordering::Relaxed);
-        });
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! the access log says and the caller does not learn. A served row reads `200 plan application target`, the target
 //! being what arrived at the upstream. The rows stand in `decisions/`, by the stage that decides them.
 
+mod api_keys;
 mod attacks;
 mod callers;
 mod claims;
@@ -63,6 +64,7 @@ pub(crate) fn table(world: &World) -> Vec<Row> {
     let mut rows = tokens::times(world);
     rows.extend(http::rows(world));
     rows.extend(callers::rows(world));
+    rows.extend(api_keys::rows(world));
     rows.extend(sources::rows(world));
     rows.extend(tokens::rows(world));
     rows.extend(terms::rows(world));

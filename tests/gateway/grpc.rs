@@ -27,6 +27,8 @@ fn rows(world: &World) -> Vec<(Request, &'static str)> {
             post("/sources/x?access_token=nonsense", "").header("X-Access-Token", "x"),
             "16",
         ),
+        // invalid_api_key: UNAUTHENTICATED, too
+        (post("/keyed/x", "").header("X-Api-Key", "no-such-key"), "16"),
         // subscription_not_found, insufficient_scope: PERMISSION_DENIED
         (
             post("/orders/", "").bearer(&world.token().client("stranger-app").text()),

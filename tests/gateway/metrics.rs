@@ -26,6 +26,7 @@ const CONFIGURED: [(&str, &[&str]); 4] = [
             "careful",
             "passing",
             "sources",
+            "keyed",
             "sources-open",
             "sources-passing",
             "dark",
@@ -49,7 +50,7 @@ const CONFIGURED: [(&str, &[&str]); 4] = [
         "plan",
         &[
             "-", "gold", "silver", "partner", "any", "open", "header", "browser", "gateway", "uri", "own",
-            "acme", "mobile", "reading",
+            "acme", "mobile", "reading", "keys", "tokens",
         ],
     ),
     (

@@ -349,6 +349,27 @@ issuers = ["https://acme.example/"]
 subscription_validation = false
 token_from = { header = "X-Access-Token", cookie = "session", query = "access_token" }
 
+# API keys, beside tokens and nothing. No key is good: none can be given out yet.
+[[api]]
+name = "keyed"
+context_path = "/keyed"
+upstream = "sample"
+
+[[api.plan]]
+name = "keys"
+security = "api_key"
+api_key = { query = "api-key" }
+
+[[api.plan]]
+name = "tokens"
+security = "jwt"
+issuers = ["https://acme.example/"]
+subscription_validation = false
+
+[[api.plan]]
+name = "open"
+security = "keyless"
+
 [[api]]
 name = "dark"
 context_path = "/dark"
@@ -484,6 +505,7 @@ suspended = true
 [[application]]
 id = "stranger"
 client_ids = ["stranger-app"]
+claim_sets = [{ "team" = "strangers" }]
 audience = "https://stranger.example"
 "#;
 

@@ -180,7 +180,7 @@ impl Life {
                 "{} {:?} {:?}",
                 permit.plan().id,
                 permit.headers(),
-                permit.caller().unwrap().key
+                permit.caller().unwrap().proof
             ),
             Err(denial) => format!("{} {}", denial.answer().code.word(), denial.reason()),
         }

@@ -80,7 +80,7 @@ impl Scene {
             method: &request.method,
             host: "",
             path: &request.path,
-            query: None,
+            query: request.query.as_deref(),
             headers: &request.headers,
             client,
         };

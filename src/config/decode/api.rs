@@ -8,7 +8,7 @@ use super::requirements::{RESOURCES, claims, resources};
 use super::server::BODY_BYTES_MAX;
 use crate::config::place::Located;
 use crate::config::schema::{
-    Api, HeaderEncoding, Plan, Route, ScopeMatch, Security, Stage, TokenFrom, Validation,
+    Api, ApiKey, HeaderEncoding, Plan, Route, ScopeMatch, Security, Stage, TokenFrom, Validation,
 };
 use crate::config::table::{Key, Shape};
 use crate::config::value::Value;
@@ -45,6 +45,7 @@ static PLAN: Shape = Shape {
         Key::Value("security"),
         Key::Value("issuers"),
         Key::Table("token_from", &TOKEN_FROM),
+        Key::Table("api_key", &API_KEY),
         Key::Value("audiences"),
         Key::Value("audience_from"),
         Key::Value("stage"),
@@ -69,6 +70,12 @@ static TOKEN_FROM: Shape = Shape {
     path: "api.plan.token_from",
     title: "in `token_from` of [[api.plan]]",
     keys: &[Key::Value("header"), Key::Value("cookie"), Key::Value("query")],
+};
+
+static API_KEY: Shape = Shape {
+    path: "api.plan.api_key",
+    title: "in `api_key` of [[api.plan]]",
+    keys: &[Key::Value("header"), Key::Value("query")],
 };
 
 static ROUTE: Shape = Shape {
@@ -148,6 +155,7 @@ fn plan(value: Value<'_>) -> Option<Plan> {
             .optional("issuers", Value::texts_not_empty)
             .unwrap_or_default(),
         token_from: table.optional("token_from", |value| Some(value.located(token_from(value)?))),
+        api_key: table.optional("api_key", |value| Some(value.located(api_key(value)?))),
         audiences: table.optional("audiences", audiences),
         audience_from: table.optional("audience_from", audience_from).unwrap_or_default(),
         stage: table.optional("stage", |value| Some(value.located(stage(value)?))),
@@ -187,12 +195,20 @@ fn token_from(value: Value<'_>) -> Option<TokenFrom> {
     Some(token_from)
 }
 
+fn api_key(value: Value<'_>) -> Option<ApiKey> {
+    let table = value.table(&API_KEY)?;
+    Some(ApiKey {
+        header: table.optional("header", Value::text),
+        query: table.optional("query", Value::text),
+    })
+}
+
 fn security(value: Value<'_>) -> Option<Security> {
     value.word(&[
         ("jwt", Some(Security::Jwt)),
+        ("api_key", Some(Security::ApiKey)),
         ("keyless", Some(Security::Keyless)),
         ("oauth2", None),
-        ("api_key", None),
     ])
 }
 

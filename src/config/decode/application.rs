@@ -1,7 +1,8 @@
 //! `[[application]]` and `[[subscription]]`: who may call what.
 //! Dates must carry their offset from UTC: a local one would begin and end with the machine's time zone.
 
-use crate::config::schema::{Application, ClientId, Subscription, SubscriptionStatus};
+use crate::config::place::Located;
+use crate::config::schema::{Application, ClaimSet, ClientId, Subscription, SubscriptionStatus};
 use crate::config::table::{Key, Shape};
 use crate::config::value::Value;
 
@@ -15,7 +16,7 @@ pub(super) static APPLICATION: Shape = Shape {
         Key::Table("client_ids", &CLIENT_ID),
         Key::Value("audience"),
         Key::Value("suspended"),
-        Key::Later("claim_sets"),
+        Key::Value("claim_sets"),
         Key::Later("api_keys"),
     ],
 };
@@ -46,6 +47,7 @@ pub(super) fn application(value: Value<'_>) -> Option<Application> {
         name: table.optional("name", Value::text),
         owner: table.optional("owner", Value::text),
         client_ids: table.optional("client_ids", client_ids).unwrap_or_default(),
+        claim_sets: table.optional("claim_sets", claim_sets).unwrap_or_default(),
         audience: table.optional("audience", Value::text),
         suspended: table.optional("suspended", Value::boolean).unwrap_or_default(),
         id: id?,
@@ -59,6 +61,20 @@ fn client_ids(value: Value<'_>) -> Option<Vec<ClientId>> {
         ((issuer, id.value.as_str()), &id.place, id.value.clone())
     }));
     Some(client_ids)
+}
+
+/// `[{ claim = "value", ... }, ...]`
+fn claim_sets(value: Value<'_>) -> Option<Vec<Located<ClaimSet>>> {
+    value.list_not_empty(|member| {
+        let entries = member.entries()?;
+        if entries.is_empty() {
+            return member.wrong("no claim is named");
+        }
+        let members = entries
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.text()?)));
+        Some(member.located(members.collect()))
+    })
 }
 
 /// `"id"`, or a table when only one issuer may vouch for it.

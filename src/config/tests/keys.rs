@@ -24,7 +24,9 @@ fn words() {
     );
     check(
         &format!("{plan}security = \"none\"\n"),
-        &["7:12: unknown word `none` for `security` (known are `jwt`, `keyless`): security = \"none\""],
+        &[
+            "7:12: unknown word `none` for `security` (known are `jwt`, `api_key`, `keyless`): security = \"none\"",
+        ],
     );
 }
 
@@ -99,7 +101,7 @@ fn keys_of_other_versions() {
             "",
             &["rate", "quota", "timeout", "websocket"],
         ),
-        ("[[application]]\nid = \"a\"\n", "", &["claim_sets", "api_keys"]),
+        ("[[application]]\nid = \"a\"\n", "", &["api_keys"]),
     ];
     for (table, prefix, keys) in tables {
         let line = table.lines().count() + 1;

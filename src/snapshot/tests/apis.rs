@@ -405,3 +405,37 @@ fn what_separates_is_not_what_it_would_be_encoded_as() {
         check(&format!("{API}claim_header_separator = \"{separator}\"\n"), &[]);
     }
 }
+
+#[test]
+fn places_of_api_keys_are_nobody_elses() {
+    let plan = |security: &str, rest: &str| {
+        format!("{API}[[api.plan]]\nname = \"keys\"\nsecurity = \"{security}\"\n{rest}\n")
+    };
+    for (rest, says) in [
+        ("api_key = {}", None),
+        ("api_key = { header = \"X-Key\", query = \"api-key\" }", None),
+        (
+            "api_key = { header = \"Cookie\" }",
+            Some("8:22: the header `Cookie` is reserved for HTTP or for the gateway itself"),
+        ),
+        (
+            "api_key = { query = \"a&b\" }",
+            Some("8:21: the query `a&b`: the name may hold only letters, digits, `-`, `.`, `_` and `~`"),
+        ),
+        (
+            "subscription_validation = false",
+            Some(
+                "8:27: an API key plan takes no `subscription_validation`: keys belong to subscriptions and have no claims",
+            ),
+        ),
+    ] {
+        let expected = says.map(|says| format!("{says}: {rest}"));
+        check(
+            &plan("api_key", rest),
+            &expected.as_deref().into_iter().collect::<Vec<_>>(),
+        );
+    }
+    let rest = "api_key = { query = \"k\" }";
+    let says = format!("8:11: `api_key` means nothing where `security` is \"keyless\": {rest}");
+    check(&plan("keyless", rest), &[&says]);
+}

@@ -126,3 +126,30 @@ fn a_subscription_begins_before_it_ends() {
         &[],
     );
 }
+
+#[test]
+fn a_claim_set_is_one_applications() {
+    let overlap = "the claim set would identify two applications, or one twice; first at t.toml:3:15";
+    for (first, second, expected) in [
+        (r#"{ a = "1" }"#, r#"{ a = "2" }"#, None),
+        // A token that matches both is refused at run time.
+        (r#"{ a = "1" }"#, r#"{ a = "1", b = "2" }"#, None),
+        (
+            r#"{ a = "1", b = "2" }"#,
+            r#"{ b = "2", a = "1" }"#,
+            Some(format!("6:15: {overlap}")),
+        ),
+        (
+            r#"{ a = "1" }"#,
+            r#"{ a = 1 }"#,
+            Some("6:21: expected a string, found an integer".to_owned()),
+        ),
+        (r#"{ a = "1" }"#, "{}", Some("6:15: no claim is named".to_owned())),
+    ] {
+        let text = format!(
+            "[[application]]\nid = \"one\"\nclaim_sets = [{first}]\n[[application]]\nid = \"two\"\nclaim_sets = [{second}]\n"
+        );
+        let expected = expected.map(|says| format!("{says}: claim_sets = [{second}]"));
+        check(&text, &expected.as_deref().into_iter().collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,81 @@
+//! The maps of one origin: what a configuration declares, or what lives at run time.
+//!
+//! Both origins have the same look-ups. What differs is how they change: a configuration comes whole and takes keys over
+//! from its predecessor, changes at run time come one by one and may leave a key with two owners.
+
+use std::hash::Hash;
+use std::sync::Arc;
+
+use super::keys::{ClientKey, ClientRef, SubscriptionKey, SubscriptionRef};
+use super::owners::{Owner, Owners};
+use crate::id::{ApplicationId, PlanId};
+use crate::subscription::{Application, ClaimSet, Subscription};
+
+/// Applications and subscriptions of one origin.
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    pub(super) applications: papaya::HashMap<ApplicationId, Arc<Application>>,
+    pub(super) clients: papaya::HashMap<ClientKey, Owners<Application>>,
+    pub(super) claim_sets: papaya::HashMap<ClaimSet, Owners<Application>>,
+    pub(super) subscriptions: papaya::HashMap<SubscriptionKey, Arc<Subscription>>,
+}
+
+/// Adds an owner to a key.
+pub(super) fn bind<K, T>(map: &papaya::HashMap<K, Owners<T>>, key: K, owner: &Arc<T>)
+where
+    K: Hash + Eq,
+    T: Owner,
+{
+    let map = map.pin();
+    let owners = match map.get(&key) {
+        Some(owners) => owners.with(owner),
+        None => Owners::One(Arc::clone(owner)),
+    };
+    map.insert(key, owners);
+}
+
+/// Takes an owner away from a key.
+pub(super) fn unbind<K, T>(map: &papaya::HashMap<K, Owners<T>>, key: K, name: &str)
+where
+    K: Hash + Eq,
+    T: Owner,
+{
+    let map = map.pin();
+    match map.get(&key).map(|owners| owners.without(name)) {
+        None => {}
+        Some(Some(owners)) => drop(map.insert(key, owners)),
+        Some(None) => drop(map.remove(&key)),
+    }
+}
+
+// === impl Tables ===
+
+impl Tables {
+    pub(super) fn application(&self, id: &ApplicationId) -> Option<Arc<Application>> {
+        self.applications.pin().get(id).map(Arc::clone)
+    }
+
+    pub(super) fn subscription(
+        &self,
+        application: &ApplicationId,
+        plan: &PlanId,
+    ) -> Option<Arc<Subscription>> {
+        let key = SubscriptionRef {
+            application: application.as_str(),
+            plan: plan.as_str(),
+        };
+        self.subscriptions.pin().get(&key).map(Arc::clone)
+    }
+
+    /// Calls `each` for the owners of a client id, in tokens of exactly this issuer or in tokens of any.
+    pub(super) fn for_client<E>(
+        &self,
+        issuer: Option<&str>,
+        id: &str,
+        mut each: impl FnMut(&Arc<Application>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let clients = self.clients.pin();
+        let owners = clients.get(&ClientRef { issuer, id });
+        owners.into_iter().flat_map(Owners::iter).try_for_each(&mut each)
+    }
+}
