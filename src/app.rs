@@ -4,6 +4,7 @@
 //! half a minute and then panic in a task). Then the control plane asks issuers for their keys, for a bounded time. Only
 //! then do the listeners open; and only when they answer is the gateway ready.
 
+mod administration;
 mod bind;
 mod log;
 mod signals;
@@ -33,6 +34,7 @@ use crate::control::Publish;
 use crate::control::keys::Keeper;
 use crate::control::load::{Loaded, load};
 use crate::control::reload::{Reloader, note_applied};
+use crate::control::state::StateError;
 use crate::control::status::{Readiness, StatusEndpoints};
 use crate::issuer::{KeyRing, KeySource};
 use crate::proxy::{Cell, Gateway, KeyMiss, Verdicts};
@@ -59,6 +61,15 @@ pub enum StartError {
     /// A listener's address cannot be bound.
     #[error("{0}")]
     Bind(#[from] BindError),
+    /// What is kept on disk cannot be used.
+    #[error("{0}")]
+    State(#[from] StateError),
+    /// What the configuration declares is taken in the store.
+    #[error("{}", .0.join("\n"))]
+    Conflict(Vec<String>),
+    /// The admin API cannot be started.
+    #[error("the admin API cannot be started: {0}")]
+    Admin(#[from] std::io::Error),
     /// The access log cannot be opened.
     #[error("{0}")]
     Log(#[from] LogError),
@@ -74,6 +85,7 @@ pub struct App {
     snapshot: Arc<Snapshot>,
     listeners: Vec<Bound>,
     metrics: Option<Bound>,
+    control: administration::Prepared,
     telemetry: Arc<Telemetry>,
     key_ring: Arc<KeyRing>,
     stages: Arc<Stages>,
@@ -95,7 +107,7 @@ struct ControlPlane {
 struct ControlParts {
     reloader: Reloader,
     first: Loaded,
-    hangups: mpsc::Receiver<()>,
+    hangups: mpsc::Receiver<&'static str>,
     addresses: Vec<SocketAddr>,
     readiness: Arc<Readiness>,
     when_ready: Hook,
@@ -131,6 +143,7 @@ impl App {
             .map(|address| bind(*address))
             .collect::<Result<_, _>>()?;
         let metrics = snapshot.process.metrics.map(bind).transpose()?;
+        let control = administration::Prepared::new(&snapshot.process)?;
         let telemetry = Arc::new(Telemetry::new(env!("CARGO_PKG_VERSION"))?);
         Ok(Self {
             main,
@@ -138,6 +151,7 @@ impl App {
             snapshot,
             listeners,
             metrics,
+            control,
             telemetry,
             key_ring,
             stages,
@@ -190,6 +204,7 @@ impl App {
             snapshot,
             listeners,
             metrics,
+            control,
             telemetry,
             key_ring,
             stages,
@@ -204,6 +219,7 @@ impl App {
         let cell = Arc::new(Cell::new(Arc::clone(&snapshot), Arc::clone(&telemetry)));
         let (access_log, flush) = log::access_log(snapshot.process.access_log.as_ref(), &telemetry)?;
         let verdicts = Arc::new(Verdicts::new(snapshot.process.token_cache_entries));
+        let administration = control.begin(&index, &cell)?;
         watch_cells(&telemetry, &cell, &index, &verdicts);
         note_applied(&telemetry, &snapshot);
         for warning in &snapshot.warnings {
@@ -224,12 +240,14 @@ impl App {
             keeper,
             running: snapshot.process.clone(),
             telemetry: Arc::clone(&telemetry),
+            registrar: administration.registrar(),
         };
         let addresses: Vec<SocketAddr> = listeners
             .iter()
             .chain(&metrics)
             .map(|bound| bound.address)
             .collect();
+        administration.serve(Arc::clone(&cell) as Arc<dyn Publish>, hangups.sender)?;
         for bound in &listeners {
             tracing::info!(event = "listening", name = "listener", address = %bound.address, "callers connect here");
         }

@@ -3,10 +3,13 @@
 //!
 //! It runs on threads of its own, so a slow issuer or an operator's query never slows a caller.
 
+pub mod admin;
 pub mod fetch;
 pub mod keys;
 pub mod load;
 pub mod once;
+pub mod private_file;
+pub mod registrar;
 pub mod reload;
 pub mod state;
 pub mod status;

@@ -7,6 +7,8 @@ pub const FAILED: u8 = 1;
 pub const DENIED: u8 = 1;
 /// The command line is wrong, or a file that it names cannot be used; the number is `clap`'s.
 pub const BAD_USAGE: u8 = 2;
+/// `EX_IOERR`: the state cannot be used: the store is damaged, in use, or apart from its secret.
+pub const STATE_UNUSABLE: u8 = 74;
 /// `EX_UNAVAILABLE`: an address cannot be bound.
 pub const CANNOT_BIND: u8 = 69;
 /// `EX_CONFIG`: the configuration is not acceptable.

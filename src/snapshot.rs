@@ -8,6 +8,7 @@
 mod api_keys;
 mod apis;
 mod audiences;
+mod catalogue;
 mod claims;
 mod headers;
 mod issuers;
@@ -26,10 +27,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use catalogue::{Listed, ListedPlan};
 pub use places::{
     ApiPlaces, ApplicationPlaces, IssuerPlaces, Mapped, Places, PlanPlaces, RoutePlaces, Spot, Written,
 };
-pub use server::{AccessLogSettings, HttpSettings, ProcessSettings};
+pub use server::{AccessLogSettings, AdminSettings, HttpSettings, ProcessSettings};
 
 use crate::api::{Api, Plan, Route, Stages};
 use crate::config::{Config, Files, Located, Mistake, Mistakes, Place};
@@ -55,6 +57,8 @@ pub struct Snapshot {
     pub plans: Vec<Arc<Plan>>,
     /// The API of each plan, by the plan's index.
     pub plan_apis: Vec<Arc<Api>>,
+    /// Every API and plan that is written down, on offer or not.
+    pub catalogue: Vec<Listed>,
     /// All issuers.
     pub issuers: Vec<Arc<Issuer>>,
     /// All upstreams.
@@ -100,6 +104,8 @@ pub fn compile(mut config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mista
         listeners,
         metrics,
         access_log,
+        state,
+        admin,
         claim_mappings,
         keys,
         issuers,
@@ -124,8 +130,14 @@ pub fn compile(mut config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mista
         audience: server.audience.as_ref().map(|audience| audience.value.clone()),
         approvals: issuers::approvals(&approvals_path, &issuers, inputs, &mut warnings),
     };
-    let (mut http, process) =
-        server::compile(server, listeners, metrics, access_log, &mut kept, &mut mistakes);
+    let edges = server::Edges {
+        listeners,
+        metrics,
+        access_log,
+        state,
+        admin,
+    };
+    let (mut http, process) = server::compile(server, edges, &mut kept, &mut warnings, &mut mistakes);
     let issuers = issuers::compile(issuers, &shared, inputs, &mut warnings, &mut mistakes);
     let upstreams = upstreams::compile(upstreams, &mut mistakes);
     life::judge_security(&apis, inputs.stages, &mut mistakes);
@@ -147,6 +159,7 @@ pub fn compile(mut config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mista
         &mut warnings,
         &mut mistakes,
     );
+    let catalogue = catalogue::of(&drafts);
     let published = apis::publish(drafts, &issuers, &kept, inputs.stages, &mut mistakes);
     if !mistakes.is_empty() {
         return Err(mistakes);
@@ -164,6 +177,7 @@ pub fn compile(mut config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mista
         apis: published.apis,
         plans: published.plans,
         plan_apis: published.plan_apis,
+        catalogue,
         issuers: issuers.into_iter().map(|issuer| issuer.issuer).collect(),
         upstreams: upstreams
             .into_iter()

@@ -28,6 +28,21 @@ fn reasons() -> Outcome {
     )
 }
 
+#[test]
+fn openapi() -> Outcome {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/openapi.json");
+    let expected = format!("{:#}\n", tollgate::control::admin::document());
+    if env::var_os("UPDATE_DOCUMENTS").is_some_and(|value| value == "1") {
+        fs::write(&path, expected)?;
+        return Ok(());
+    }
+    assert!(
+        fs::read_to_string(&path)? == expected,
+        "docs/openapi.json is not what the code says; UPDATE_DOCUMENTS=1 cargo test --test documents"
+    );
+    Ok(())
+}
+
 /// Compares the part `name` of a page with `generated`, or writes it.
 fn check(page: &str, name: &str, generated: &str) -> Outcome {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);

@@ -17,6 +17,9 @@ use pingora::services::Service;
 use pingora::services::listening::Service as ListeningService;
 use socket2::{Domain, Protocol, Socket, Type};
 
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 64;
+
 /// A bound socket.
 #[derive(Debug)]
 pub struct Bound {
@@ -65,6 +68,23 @@ pub(super) fn reachable(address: SocketAddr) -> SocketAddr {
         IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), address.port()),
         IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::new(Ipv6Addr::LOCALHOST.into(), address.port()),
         _ => address,
+    }
+}
+
+// === impl Bound ===
+
+impl Bound {
+    /// Listens, for a server that is not Pingora's.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    pub(super) fn listen(self) -> Result<std::net::TcpListener, BindError> {
+        let socket = Socket::from(self.socket);
+        socket.listen(BACKLOG).map_err(|source| BindError {
+            address: self.address,
+            source,
+        })?;
+        Ok(socket.into())
     }
 }
 

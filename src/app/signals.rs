@@ -24,7 +24,9 @@ const DRAIN_LOOKS: u32 = 5;
 
 /// SIGHUPs, as they come.
 pub struct Hangups {
-    pub(super) requests: mpsc::Receiver<()>,
+    pub(super) requests: mpsc::Receiver<&'static str>,
+    /// For whoever else wants a reload.
+    pub(super) sender: mpsc::Sender<&'static str>,
 }
 
 /// The last act of the process, whichever way it ends; done once.
@@ -47,14 +49,15 @@ pub fn catch_hangups() -> std::io::Result<Hangups> {
     let mut signals = Signals::new([SIGHUP])?;
     // One that waits says as much as ten.
     let (sender, requests) = mpsc::channel(1);
+    let own = mpsc::Sender::clone(&sender);
     std::thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
             for _ in signals.forever() {
-                let _ = sender.try_send(());
+                let _ = own.try_send("signal");
             }
         })?;
-    Ok(Hangups { requests })
+    Ok(Hangups { requests, sender })
 }
 
 /// Ends the process during the grace period as soon as nothing is in flight.

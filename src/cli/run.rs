@@ -38,9 +38,10 @@ pub(super) fn serve(app: App, hangups: Hangups) -> ExitCode {
 /// Says why the gateway does not start.
 pub(super) fn refused(error: &StartError) -> ExitCode {
     let code = match error {
-        StartError::Configuration(_) => exit::BAD_CONFIGURATION,
+        StartError::Configuration(_) | StartError::Conflict(_) => exit::BAD_CONFIGURATION,
+        StartError::State(_) => exit::STATE_UNUSABLE,
         StartError::Bind(_) => exit::CANNOT_BIND,
-        StartError::Log(_) | StartError::Telemetry(_) => exit::FAILED,
+        StartError::Admin(_) | StartError::Log(_) | StartError::Telemetry(_) => exit::FAILED,
     };
     fail(code, &error.to_string())
 }

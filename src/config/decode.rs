@@ -3,6 +3,7 @@
 //! Every table has its shape and its decoder side by side. All keys are read before the struct is put together, so one
 //! bad value hides none of its neighbours; a decoder that returns `None` has reported why.
 
+mod admin;
 mod api;
 mod application;
 mod claim_mapping;
@@ -33,6 +34,8 @@ static ROOT: Shape = Shape {
         Key::Table("listener", &server::LISTENER),
         Key::Table("metrics", &server::METRICS),
         Key::Table("access_log", &server::ACCESS_LOG),
+        Key::Table("admin", &admin::ADMIN),
+        Key::Table("state", &admin::STATE),
         Key::Table("claim_mapping", &claim_mapping::DEFAULT),
         Key::Table("keys", &keys::KEYS),
         Key::Table("issuer", &issuer::ISSUER),
@@ -40,8 +43,6 @@ static ROOT: Shape = Shape {
         Key::Table("api", &api::API),
         Key::Table("application", &application::APPLICATION),
         Key::Table("subscription", &application::SUBSCRIPTION),
-        Key::Later("admin"),
-        Key::Later("state"),
         Key::Later("counters"),
         Key::Later("follow"),
         Key::Later("token_service"),
@@ -69,6 +70,8 @@ pub(super) struct Draft {
     metrics_at: Option<Place>,
     keys_at: Option<Place>,
     access_log_at: Option<Place>,
+    admin_at: Option<Place>,
+    state_at: Option<Place>,
 }
 
 // === impl Draft ===
@@ -90,6 +93,12 @@ impl Draft {
         }
         if let Some(access_log) = once(&root, "access_log", &mut self.access_log_at, server::access_log) {
             config.access_log = Some(access_log);
+        }
+        if let Some(admin) = once(&root, "admin", &mut self.admin_at, admin::admin) {
+            config.admin = Some(admin);
+        }
+        if let Some(state) = once(&root, "state", &mut self.state_at, admin::state) {
+            config.state = Some(state);
         }
         if let Some(keys) = once(&root, "keys", &mut self.keys_at, keys::keys) {
             config.keys = keys;

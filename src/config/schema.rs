@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::outline::Written;
-use super::place::Located;
+use super::place::{Located, Place};
 
 /// Everything the operator wrote: the main file and all that it includes.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +22,10 @@ pub struct Config {
     pub metrics: Option<Metrics>,
     /// `[access_log]`; absent: no access log.
     pub access_log: Option<AccessLog>,
+    /// `[state]`; absent: nothing is kept.
+    pub state: Option<State>,
+    /// `[admin]`; absent: no admin API.
+    pub admin: Option<Admin>,
     /// `[[claim_mapping]]`: the default map of all issuers.
     pub claim_mappings: Vec<ClaimMapping>,
     /// `[keys]`
@@ -123,6 +127,36 @@ pub struct AccessLog {
     pub path: Located<String>,
     /// `claims`: names of local claims that go into the log line. Default none.
     pub claims: Vec<Located<String>>,
+}
+
+/// `[state]`: where that is kept which changes at run time.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// `kind`. Default embedded.
+    pub kind: StateKind,
+    /// `path`, required: the store's file, relative to the file that names it.
+    pub path: Located<PathBuf>,
+}
+
+/// What keeps the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StateKind {
+    /// `"embedded"`: a file of this gateway alone.
+    #[default]
+    Embedded,
+}
+
+/// `[admin]`: where the admin API is, and who may use it.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    /// Where the table is.
+    pub place: Place,
+    /// `address`, required: `ip:port`.
+    pub address: Located<SocketAddr>,
+    /// `token_file`, required: the file of the bearer token, relative to the file that names it; made if absent.
+    pub token_file: Located<PathBuf>,
+    /// `hosts`: further names under which it is called. Default none.
+    pub hosts: Vec<Located<String>>,
 }
 
 /// `[keys]`: what concerns the keys of all issuers.

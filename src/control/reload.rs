@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use super::Publish;
 use super::keys::Keeper;
 use super::load::{Loaded, load};
+use super::registrar::Registrar;
 use super::watch::Watcher;
 use crate::api::Stages;
 use crate::config::Mistakes;
@@ -49,13 +50,15 @@ pub struct Reloader {
     pub keeper: Keeper,
     /// Where outcomes are counted.
     pub telemetry: Arc<Telemetry>,
+    /// Who must agree to what a configuration declares.
+    pub registrar: Option<Arc<Registrar>>,
 }
 
 // === impl Reloader ===
 
 impl Reloader {
     /// Reloads on every change and every message, for ever.
-    pub async fn run(mut self, first: Loaded, mut requests: mpsc::Receiver<()>) {
+    pub async fn run(mut self, first: Loaded, mut requests: mpsc::Receiver<&'static str>) {
         let Loaded {
             snapshot: _,
             watch,
@@ -65,7 +68,7 @@ impl Reloader {
         loop {
             let cause = tokio::select! {
                 () = watcher.changed() => "files changed",
-                Some(()) = requests.recv() => "signal",
+                Some(cause) = requests.recv() => cause,
             };
             let loaded = self.load().await;
             let Some(Loaded {
@@ -106,8 +109,15 @@ impl Reloader {
             tracing::warn!(event = "configuration_warning", "{warning}");
         }
         self.keeper.take_on(&snapshot.issuers, KEYS_WAIT).await;
-        self.index.admit(&snapshot.declared);
-        self.cell.publish(Arc::clone(&snapshot));
+        let publish = || {
+            self.index.admit(&snapshot.declared);
+            self.cell.publish(Arc::clone(&snapshot));
+        };
+        if let Err(conflicts) = self.adopt(&snapshot, publish) {
+            self.keeper.let_go(&self.cell.snapshot().issuers);
+            self.refuse_conflicts(&conflicts);
+            return;
+        }
         tokio::time::sleep(RETIRE_AFTER).await;
         self.index.retain(&snapshot.declared);
         self.keeper.let_go(&snapshot.issuers);
@@ -122,6 +132,32 @@ impl Reloader {
             issuers = snapshot.issuers.len(),
             cause,
             "configuration applied"
+        );
+    }
+
+    fn adopt(&self, snapshot: &Snapshot, publish: impl FnOnce()) -> Result<(), Vec<String>> {
+        match &self.registrar {
+            Some(registrar) => registrar.adopt(&snapshot.declared, publish),
+            None => {
+                publish();
+                Ok(())
+            }
+        }
+    }
+
+    fn refuse_conflicts(&self, conflicts: &[String]) {
+        let present = self.cell.snapshot();
+        self.key_ring.retain(&present.issuers);
+        self.stages.retain(&present.plans);
+        self.telemetry.config_reloads.child(&["rejected"]).inc();
+        for conflict in conflicts {
+            tracing::error!(event = "configuration_mistake", "{conflict}");
+        }
+        tracing::error!(
+            event = "configuration_rejected",
+            mistakes = conflicts.len(),
+            kept = self.cell.snapshot().generation,
+            "configuration rejected, the present one stays"
         );
     }
 
@@ -175,6 +211,8 @@ fn warn_about_restart(present: &ProcessSettings, next: &ProcessSettings) {
         token_cache_entries,
         listeners,
         metrics,
+        admin,
+        state,
         access_log,
     } = present;
     for (key, same) in [
@@ -190,6 +228,8 @@ fn warn_about_restart(present: &ProcessSettings, next: &ProcessSettings) {
         ),
         ("listener", *listeners == next.listeners),
         ("metrics.address", *metrics == next.metrics),
+        ("admin", *admin == next.admin),
+        ("state", *state == next.state),
         ("access_log.path", *access_log == next.access_log),
     ] {
         if !same {

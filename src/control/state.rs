@@ -4,15 +4,18 @@
 //! A [`Store`] keeps records and promises durability; it knows nothing of what they mean. Records mean something here:
 //! [`records`] are the shapes that are kept.
 
+pub mod changes;
 pub mod records;
 
 mod embedded;
+mod open;
 mod store;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use embedded::Embedded;
+pub use open::{OpenState, StateError, open};
 pub use store::{
     Batch, CHANGES_KEPT, Changes, CommitError, ID_BYTES_MAX, Key, Kind, NOTE_BYTES_MAX, Revision, Store,
     StoreError, VALUE_BYTES_MAX, Versioned, Write,

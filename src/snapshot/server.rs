@@ -76,8 +76,32 @@ pub struct ProcessSettings {
     pub listeners: Vec<SocketAddr>,
     /// Where Prometheus connects.
     pub metrics: Option<SocketAddr>,
+    /// Where the admin API is; only together with `state`.
+    pub admin: Option<AdminSettings>,
+    /// Where the store is.
+    pub state: Option<std::path::PathBuf>,
     /// Where the access log goes.
     pub access_log: Option<AccessLogSettings>,
+}
+
+/// Where the admin API is, and who may use it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdminSettings {
+    /// Where operators connect.
+    pub address: SocketAddr,
+    /// The file of its bearer token.
+    pub token_file: std::path::PathBuf,
+    /// Further names under which it is called, in lower case, with their port if it has one.
+    pub hosts: Vec<String>,
+}
+
+/// What the process listens on and writes to, as written.
+pub(super) struct Edges {
+    pub(super) listeners: Vec<config::Listener>,
+    pub(super) metrics: Option<config::Metrics>,
+    pub(super) access_log: Option<config::AccessLog>,
+    pub(super) state: Option<config::State>,
+    pub(super) admin: Option<config::Admin>,
 }
 
 /// Where the access log goes.
@@ -120,12 +144,18 @@ impl HttpSettings {
 
 pub(super) fn compile(
     server: config::Server,
-    listeners: Vec<config::Listener>,
-    metrics: Option<config::Metrics>,
-    access_log: Option<config::AccessLog>,
+    edges: Edges,
     kept: &mut KeptClaims,
+    warnings: &mut Vec<String>,
     mistakes: &mut Mistakes,
 ) -> (HttpSettings, ProcessSettings) {
+    let Edges {
+        listeners,
+        metrics,
+        access_log,
+        state,
+        admin,
+    } = edges;
     let config::Server {
         threads,
         grace_period,
@@ -176,8 +206,12 @@ pub(super) fn compile(
         grace_period,
         upstream_connections_idle_max,
         token_cache_entries,
-        listeners: addresses(listeners, metrics.as_ref(), mistakes),
+        listeners: addresses(listeners, metrics.as_ref(), admin.as_ref(), mistakes),
         metrics: metrics.map(|metrics| metrics.address.value),
+        admin: admin.and_then(|admin| compile_admin(admin, state.as_ref(), warnings, mistakes)),
+        state: state.map(|config::State { kind, path }| match kind {
+            config::StateKind::Embedded => path.value,
+        }),
         access_log,
     };
     (http, process)
@@ -210,6 +244,7 @@ fn request_id(name: Option<&Located<String>>, mistakes: &mut Mistakes) -> Header
 fn addresses(
     listeners: Vec<config::Listener>,
     metrics: Option<&config::Metrics>,
+    admin: Option<&config::Admin>,
     mistakes: &mut Mistakes,
 ) -> Vec<SocketAddr> {
     let mut names = Names::default();
@@ -232,7 +267,62 @@ fn addresses(
     if let Some(config::Metrics { address }) = metrics {
         claim(address, mistakes);
     }
+    if let Some(admin) = admin {
+        claim(&admin.address, mistakes);
+    }
     addresses
+}
+
+fn compile_admin(
+    admin: config::Admin,
+    state: Option<&config::State>,
+    warnings: &mut Vec<String>,
+    mistakes: &mut Mistakes,
+) -> Option<AdminSettings> {
+    let config::Admin {
+        place,
+        address,
+        token_file,
+        hosts,
+    } = admin;
+    if state.is_none() {
+        mistakes.push(
+            Mistake::new(
+                place,
+                "[admin] needs [state]: what it changes must be kept somewhere",
+            )
+            .help("add one: [state] path = \"state/tollgate.redb\""),
+        );
+        return None;
+    }
+    if !address.value.ip().is_loopback() {
+        warnings.push(format!(
+            "[admin] listens on {}, which others can reach, without TLS: its token crosses the network in the clear",
+            address.value
+        ));
+    }
+    let bad = |host: &Located<String>| {
+        host.value.is_empty()
+            || !host
+                .value
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && byte != b'/')
+    };
+    for host in hosts.iter().filter(|host| bad(host)) {
+        mistakes.push(mistake(
+            host,
+            "the host",
+            "is none; write it as in `Host`, such as `admin.internal`",
+        ));
+    }
+    Some(AdminSettings {
+        address: address.value,
+        token_file: token_file.value,
+        hosts: hosts
+            .into_iter()
+            .map(|host| host.value.to_ascii_lowercase())
+            .collect(),
+    })
 }
 
 fn log(

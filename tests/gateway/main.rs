@@ -12,6 +12,7 @@
     reason = "a test that cannot go on says so and ends"
 )]
 
+mod admin;
 mod commands;
 mod decisions;
 mod explain;

@@ -67,7 +67,7 @@ fn keys_that_do_not_exist() {
 #[test]
 fn keys_of_other_versions() {
     let tables: [(&str, &str, &[&str]); 8] = [
-        ("", "", &["admin", "state", "counters", "follow", "token_service"]),
+        ("", "", &["counters", "follow", "token_service"]),
         ("[[listener]]\naddress = \"127.0.0.1:1\"\n", "", &["tls", "http2"]),
         (
             "[[issuer]]\nname = \"a\"\nalgorithms = [\"a\"]\n",

@@ -5,3 +5,4 @@ mod conformance;
 mod memory;
 
 pub(super) use conformance::check;
+pub(crate) use memory::Memory;

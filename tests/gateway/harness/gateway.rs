@@ -29,6 +29,7 @@ pub(crate) struct Gateway {
     directory: TempDir,
     addresses: Vec<SocketAddr>,
     metrics: SocketAddr,
+    admin: Option<SocketAddr>,
     log: Lines,
     access: Lines,
 }
@@ -53,14 +54,7 @@ impl Gateway {
             write(directory.path(), name, text);
         }
         write(directory.path(), "tollgate.toml", &complete(config));
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tollgate"))
-            .args(["run", "--config"])
-            .arg(directory.path().join("tollgate.toml"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the gateway's binary starts");
+        let mut child = run(directory.path());
         let access = Lines::of(child.stdout.take().unwrap());
         let log = Lines::of(child.stderr.take().unwrap());
         let mut gateway = Self {
@@ -68,6 +62,7 @@ impl Gateway {
             directory,
             addresses: Vec::new(),
             metrics: SocketAddr::from(([127, 0, 0, 1], 0)),
+            admin: None,
             log,
             access,
         };
@@ -83,6 +78,26 @@ impl Gateway {
     /// Where Prometheus connects.
     pub(crate) fn metrics_address(&self) -> SocketAddr {
         self.metrics
+    }
+
+    /// Where operators connect.
+    pub(crate) fn admin_address(&self) -> SocketAddr {
+        self.admin.expect("the configuration has [admin]")
+    }
+
+    /// Ends the process by a signal, and starts another one on the same directory; the log begins anew.
+    pub(crate) fn restart(&mut self, signal: &str) {
+        self.signal(signal);
+        self.restart_after_end();
+    }
+
+    /// Waits until the process has ended, and starts another one on the same directory.
+    pub(crate) fn restart_after_end(&mut self) {
+        self.wait_for_exit();
+        self.child = run(self.directory.path());
+        self.access = Lines::of(self.child.stdout.take().unwrap());
+        self.log = Lines::of(self.child.stderr.take().unwrap());
+        self.wait_for_ready();
     }
 
     /// Where its configuration is.
@@ -178,6 +193,7 @@ impl Gateway {
                 };
                 self.addresses = listening("listener");
                 self.metrics = listening("metrics")[0];
+                self.admin = listening("admin").first().copied();
                 return;
             }
             let ended = self.child.try_wait().unwrap();
@@ -232,6 +248,17 @@ impl std::fmt::Display for Lines {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.text().join("\n"))
     }
+}
+
+fn run(directory: &Path) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .args(["run", "--config"])
+        .arg(directory.join("tollgate.toml"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the gateway's binary starts")
 }
 
 fn complete(config: &str) -> String {

@@ -10,7 +10,7 @@ use super::super::store::{
 
 /// Records in memory.
 #[derive(Debug, Default)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     held: Mutex<Held>,
 }
 

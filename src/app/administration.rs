@@ -1,0 +1,121 @@
+//! The store, the registrar over it, and the admin API over that: put together, or left out as configured.
+//! What is on disk is opened before anything is served, so that a store that cannot be used is an exit code, and not a
+//! gateway that has forgotten its callers.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::StartError;
+use super::bind::{Bound, bind};
+use crate::control::Publish;
+use crate::control::admin::{AdminApi, AdminToken, open_token, serve};
+use crate::control::registrar::Registrar;
+use crate::control::state::{OpenState, StateError, Store, open};
+use crate::proxy::Cell;
+use crate::snapshot::ProcessSettings;
+use crate::subscription::Index;
+
+/// What is on disk, and a socket.
+pub(super) struct Prepared {
+    state: Option<OpenState>,
+    door: Option<Door>,
+}
+
+/// Where the admin API will listen, and to whom.
+struct Door {
+    bound: Bound,
+    token: AdminToken,
+    hosts: Vec<String>,
+}
+
+/// What changes callers' rights at run time.
+pub(super) struct Administration {
+    registrar: Option<Arc<Registrar>>,
+    door: Option<Door>,
+}
+
+// === impl Prepared ===
+
+impl Prepared {
+    /// Opens what the configuration names.
+    pub(super) fn new(process: &ProcessSettings) -> Result<Self, StartError> {
+        let door = match &process.admin {
+            None => None,
+            Some(admin) => Some(Door {
+                bound: bind(admin.address)?,
+                token: open_token(&admin.token_file).map_err(StateError::from)?,
+                hosts: admin.hosts.clone(),
+            }),
+        };
+        let state = process.state.as_deref().map(open).transpose()?;
+        if state.as_ref().is_some_and(|state| state.is_new) {
+            tracing::info!(event = "store_made", "there was no store; a new one was made");
+        }
+        Ok(Self { state, door })
+    }
+
+    /// Loads the store into the index.
+    pub(super) fn begin(self, index: &Arc<Index>, cell: &Arc<Cell>) -> Result<Administration, StartError> {
+        let Self { state, door } = self;
+        let Some(OpenState {
+            store,
+            key_secret: _,
+            is_new: _,
+        }) = state
+        else {
+            return Ok(Administration {
+                registrar: None,
+                door: None,
+            });
+        };
+        let store: Box<dyn Store> = Box::new(store);
+        let cell = Arc::clone(cell) as Arc<dyn Publish>;
+        let declared = cell.snapshot();
+        let registrar = Registrar::begin(store, Arc::clone(index), cell).map_err(StateError::from)?;
+        registrar
+            .adopt(&declared.declared, || {})
+            .map_err(StartError::Conflict)?;
+        let (applications, subscriptions) = index.counts();
+        let revision = registrar.revision().map_err(StateError::from)?.0;
+        tracing::info!(
+            event = "state_loaded",
+            revision,
+            applications,
+            subscriptions,
+            "the store is loaded; counts include what the configuration declares"
+        );
+        Ok(Administration {
+            registrar: Some(Arc::new(registrar)),
+            door,
+        })
+    }
+}
+
+// === impl Administration ===
+
+impl Administration {
+    pub(super) fn registrar(&self) -> Option<Arc<Registrar>> {
+        self.registrar.clone()
+    }
+
+    /// Opens the door, if there is one.
+    pub(super) fn serve(
+        self,
+        cell: Arc<dyn Publish>,
+        reload: mpsc::Sender<&'static str>,
+    ) -> Result<(), StartError> {
+        let (Some(registrar), Some(door)) = (self.registrar, self.door) else {
+            return Ok(());
+        };
+        let Door { bound, token, hosts } = door;
+        tracing::info!(event = "listening", name = "admin", address = %bound.address, "operators connect here");
+        let api = AdminApi {
+            registrar,
+            cell,
+            reload,
+            actor: token.actor(),
+        };
+        Ok(serve(api, token, &hosts, bound.listen()?)?)
+    }
+}

@@ -1,0 +1,142 @@
+//! The admin API: an operator's door to what changes at run time, on a listener and a thread of its own.
+//!
+//! It decides nothing. Whoever calls shows the token, or learns nothing, not even which paths there are; each operation
+//! is one line of a list (`operations`), from which both the router and the OpenAPI document are made, and a function
+//! that asks the registrar. All of it blocks on the disk, so it runs on threads that may, never on one that serves callers.
+
+mod call;
+mod guard;
+mod openapi;
+mod operations;
+mod problem;
+mod subscribers;
+mod views;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{RawPathParams, Request, State};
+use axum::middleware::from_fn_with_state;
+use axum::response::Response;
+use axum::routing::{MethodFilter, on};
+use tokio::sync::mpsc;
+
+pub use guard::{AdminToken, open_token};
+pub use openapi::document;
+
+use call::Call;
+use guard::{Guard, guard};
+use operations::{Operation, operations};
+use problem::Problem;
+
+use super::Publish;
+use super::registrar::{Actor, Registrar};
+
+/// Threads that wait for the disk.
+const BLOCKING_THREADS: usize = 4;
+
+/// What the operations work with.
+pub struct AdminApi {
+    /// Where callers' rights are changed.
+    pub registrar: Arc<Registrar>,
+    /// What is in force.
+    pub cell: Arc<dyn Publish>,
+    /// Whoever sends here has the configuration read anew.
+    pub reload: mpsc::Sender<&'static str>,
+    /// Who calls, in the audit log.
+    pub actor: Actor,
+}
+
+/// Parts of the path, unless they are no text.
+type PathParams = Result<RawPathParams, RawPathParamsRejection>;
+
+/// Serves on a thread of its own, for ever.
+///
+/// # Errors
+/// When the thread cannot be started.
+pub fn serve(
+    api: AdminApi,
+    token: AdminToken,
+    hosts: &[String],
+    listener: TcpListener,
+) -> std::io::Result<()> {
+    let address = listener.local_addr()?;
+    let router = router(Arc::new(api), Guard::new(token, address, hosts));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()?;
+    std::thread::Builder::new()
+        .name("admin".to_owned())
+        .spawn(move || {
+            let served = runtime.block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener)?;
+                axum::serve(listener, router).await
+            });
+            if let Err(error) = served {
+                tracing::error!(event = "admin_ended", %error, "the admin API has ended");
+            }
+        })?;
+    Ok(())
+}
+
+/// Every operation behind the guard.
+fn router(api: Arc<AdminApi>, guarded: Guard) -> Router {
+    let mut router = Router::new();
+    for operation in operations() {
+        router = router.route(operation.path, handler(operation));
+    }
+    router
+        .fallback(|| async { Problem::not_found("there is nothing here").into_response() })
+        .method_not_allowed_fallback(|| async { Problem::method_not_allowed().into_response() })
+        .layer(from_fn_with_state(Arc::new(guarded), guard))
+        .with_state(api)
+}
+
+fn handler(operation: Operation) -> axum::routing::MethodRouter<Arc<AdminApi>> {
+    let filter = MethodFilter::try_from(operation.method.clone()).unwrap_or(MethodFilter::TRACE);
+    let operation = Arc::new(operation);
+    let handle = move |State(api): State<Arc<AdminApi>>, parameters: PathParams, request: Request| {
+        let operation = Arc::clone(&operation);
+        async move {
+            let answer = answer(&operation, api, &parameters, request).await;
+            if !operation.method.is_safe() {
+                let status = answer.status().as_u16();
+                tracing::info!(
+                    event = "admin_request",
+                    operation = operation.id,
+                    status,
+                    "admin request"
+                );
+            }
+            answer
+        }
+    };
+    on(filter, handle)
+}
+
+async fn answer(
+    operation: &Operation,
+    api: Arc<AdminApi>,
+    parameters: &PathParams,
+    request: Request,
+) -> Response {
+    let Ok(parameters) = parameters else {
+        return Problem::bad_request("the path is no text").into_response();
+    };
+    let call = match Call::read(api, parameters, request, operation).await {
+        Ok(call) => call,
+        Err(problem) => return problem.into_response(),
+    };
+    let run = operation.run;
+    match tokio::task::spawn_blocking(move || run(&call)).await {
+        Ok(Ok(answer)) => answer.into_response(),
+        Ok(Err(problem)) => problem.into_response(),
+        Err(error) => {
+            tracing::error!(event = "admin_failed", %error, "an admin operation failed");
+            Problem::failed().into_response()
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! Every operation of the admin API: one list, of which the router and the OpenAPI document are made.
+//! What is not in it is 404; what is in it is described.
+
+use http::Method;
+
+use super::call::{Answer, Call};
+use super::problem::Problem;
+use super::{openapi, subscribers, views};
+
+/// One operation.
+pub(super) struct Operation {
+    pub(super) method: Method,
+    /// With its parameters in braces, as axum and OpenAPI both write them.
+    pub(super) path: &'static str,
+    /// Unique.
+    pub(super) id: &'static str,
+    /// What it does, in a line.
+    pub(super) summary: &'static str,
+    /// Parameters of the query.
+    pub(super) query: &'static [&'static str],
+    /// The schema of its body; nothing: it takes none.
+    pub(super) body: Option<&'static str>,
+    /// The status when it is done, and the schema of what is answered then.
+    pub(super) done: (u16, Option<&'static str>),
+    /// What it says about versions and repetition.
+    pub(super) fields: &'static [Field],
+    pub(super) run: fn(&Call) -> Result<Answer, Problem>,
+}
+
+/// Header fields that an operation understands, or sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Field {
+    /// It answers with the version of what it shows.
+    Etag,
+    /// It may be told for which version it is meant.
+    IfMatch,
+    /// It must be told.
+    IfMatchRequired,
+    /// It may be sent again under the same key.
+    IdempotencyKey,
+}
+
+const PAGE: &[&str] = &["after", "limit"];
+
+/// The list.
+pub(super) fn operations() -> Vec<Operation> {
+    use Field::{Etag, IdempotencyKey, IfMatch, IfMatchRequired};
+    vec![
+        Operation {
+            method: Method::GET,
+            path: "/v1/applications",
+            id: "list_applications",
+            summary: "Applications, in the order of ids",
+            query: PAGE,
+            body: None,
+            done: (200, Some("Applications")),
+            fields: &[],
+            run: subscribers::list_applications,
+        },
+        Operation {
+            method: Method::POST,
+            path: "/v1/applications",
+            id: "create_application",
+            summary: "Make an application",
+            query: &[],
+            body: Some("NewApplication"),
+            done: (201, Some("Application")),
+            fields: &[Etag, IdempotencyKey],
+            run: subscribers::create_application,
+        },
+        Operation {
+            method: Method::GET,
+            path: "/v1/applications/{id}",
+            id: "get_application",
+            summary: "One application",
+            query: &[],
+            body: None,
+            done: (200, Some("Application")),
+            fields: &[Etag],
+            run: subscribers::get_application,
+        },
+        Operation {
+            method: Method::PUT,
+            path: "/v1/applications/{id}",
+            id: "replace_application",
+            summary: "Replace what an application says of itself",
+            query: &[],
+            body: Some("ApplicationInput"),
+            done: (200, Some("Application")),
+            fields: &[Etag, IfMatchRequired],
+            run: subscribers::replace_application,
+        },
+        Operation {
+            method: Method::DELETE,
+            path: "/v1/applications/{id}",
+            id: "delete_application",
+            summary: "Remove an application with its subscriptions and keys",
+            query: &[],
+            body: None,
+            done: (204, None),
+            fields: &[IfMatch],
+            run: subscribers::delete_application,
+        },
+        Operation {
+            method: Method::POST,
+            path: "/v1/applications/{id}/suspend",
+            id: "suspend_application",
+            summary: "Put all subscriptions of an application out of force",
+            query: &[],
+            body: None,
+            done: (200, Some("Application")),
+            fields: &[Etag, IfMatch],
+            run: subscribers::suspend_application,
+        },
+        Operation {
+            method: Method::POST,
+            path: "/v1/applications/{id}/resume",
+            id: "resume_application",
+            summary: "End the suspension of an application",
+            query: &[],
+            body: None,
+            done: (200, Some("Application")),
+            fields: &[Etag, IfMatch],
+            run: subscribers::resume_application,
+        },
+        Operation {
+            method: Method::GET,
+            path: "/v1/subscriptions",
+            id: "list_subscriptions",
+            summary: "Subscriptions, in the order of ids",
+            query: &["after", "limit", "application", "api", "plan", "status"],
+            body: None,
+            done: (200, Some("Subscriptions")),
+            fields: &[],
+            run: subscribers::list_subscriptions,
+        },
+        Operation {
+            method: Method::POST,
+            path: "/v1/subscriptions",
+            id: "create_subscription",
+            summary: "Subscribe an application to a plan",
+            query: &[],
+            body: Some("NewSubscription"),
+            done: (201, Some("Subscription")),
+            fields: &[Etag, IdempotencyKey],
+            run: subscribers::create_subscription,
+        },
+        Operation {
+            method: Method::GET,
+            path: "/v1/subscriptions/{id}",
+            id: "get_subscription",
+            summary: "One subscription",
+            query: &[],
+            body: None,
+            done: (200, Some("Subscription")),
+            fields: &[Etag],
+            run: subscribers::get_subscription,
+        },
+        Operation {
+            method: Method::PUT,
+            path: "/v1/subscriptions/{id}",
+            id: "date_subscription",
+            summary: "Set from when and until when a subscription is in force",
+            query: &[],
+            body: Some("Dates"),
+            done: (200, Some("Subscription")),
+            fields: &[Etag, IfMatchRequired],
+            run: subscribers::date_subscription,
+        },
+        action("accept", "Accept a pending subscription", subscribers::accept),
+        action("reject", "Reject a pending subscription", subscribers::reject),
+        action("pause", "Pause an accepted subscription", subscribers::pause),
+        action("resume", "Resume a paused subscription", subscribers::resume),
+        action("close", "Close a subscription for good", subscribers::close),
+        Operation {
+            method: Method::POST,
+            path: "/v1/subscriptions/{id}/move",
+            id: "move_subscription",
+            summary: "Move a subscription to another plan of its API",
+            query: &[],
+            body: Some("Move"),
+            done: (200, Some("Subscription")),
+            fields: &[Etag, IfMatch],
+            run: subscribers::move_subscription,
+        },
+        view(
+            "/v1/apis",
+            "list_apis",
+            "APIs with their plans, on offer or not",
+            "Apis",
+            views::apis,
+        ),
+        view(
+            "/v1/issuers",
+            "list_issuers",
+            "Issuers with their keys",
+            "Issuers",
+            views::issuers,
+        ),
+        view(
+            "/v1/snapshot",
+            "get_snapshot",
+            "What is in force",
+            "Snapshot",
+            views::snapshot,
+        ),
+        Operation {
+            query: &["before", "limit"],
+            ..view(
+                "/v1/audit",
+                "list_audit",
+                "Changes, the newest first",
+                "Audit",
+                views::audit,
+            )
+        },
+        Operation {
+            method: Method::POST,
+            path: "/v1/reload",
+            id: "reload",
+            summary: "Read the configuration anew, as on SIGHUP",
+            query: &[],
+            body: None,
+            done: (202, Some("Snapshot")),
+            fields: &[],
+            run: views::reload,
+        },
+        Operation {
+            done: (200, None),
+            ..view("/openapi.json", "get_openapi", "This description", "", |_| {
+                Answer::ok(&openapi::document())
+            })
+        },
+    ]
+}
+
+/// A step in a subscription's life.
+fn action(name: &'static str, summary: &'static str, run: fn(&Call) -> Result<Answer, Problem>) -> Operation {
+    let (path, id) = match name {
+        "accept" => ("/v1/subscriptions/{id}/accept", "accept_subscription"),
+        "reject" => ("/v1/subscriptions/{id}/reject", "reject_subscription"),
+        "pause" => ("/v1/subscriptions/{id}/pause", "pause_subscription"),
+        "resume" => ("/v1/subscriptions/{id}/resume", "resume_subscription"),
+        _ => ("/v1/subscriptions/{id}/close", "close_subscription"),
+    };
+    Operation {
+        method: Method::POST,
+        path,
+        id,
+        summary,
+        query: &[],
+        body: None,
+        done: (200, Some("Subscription")),
+        fields: &[Field::Etag, Field::IfMatch],
+        run,
+    }
+}
+
+/// Something to look at.
+fn view(
+    path: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    schema: &'static str,
+    run: fn(&Call) -> Result<Answer, Problem>,
+) -> Operation {
+    Operation {
+        method: Method::GET,
+        path,
+        id,
+        summary,
+        query: &[],
+        body: None,
+        done: (200, Some(schema)),
+        fields: &[],
+        run,
+    }
+}

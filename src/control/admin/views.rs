@@ -1,0 +1,98 @@
+//! What there is to look at: what the gateway runs by, read off its cells at this moment, and what was done to it.
+//! Nothing here waits for an issuer, and no key is shown but by its id.
+
+use serde_json::{Value, json};
+
+use super::call::{Answer, Call};
+use super::problem::Problem;
+use crate::control::state::Revision;
+use crate::issuer::Issuer;
+use crate::time::{Clock, UnixTime};
+
+type Answered = Result<Answer, Problem>;
+
+pub(super) fn apis(call: &Call) -> Answered {
+    let snapshot = call.api.cell.snapshot();
+    let now = Clock.now();
+    let apis = snapshot.catalogue.iter().map(|api| {
+        let plans = api.plans.iter().map(|plan| {
+            json!({
+                "name": plan.name.as_str(),
+                "security": plan.security.name(),
+                "stage": snapshot.plan(&plan.id).map(|plan| plan.life.at(now).name()),
+                "validation": if plan.accepts_by_itself { "auto" } else { "manual" },
+            })
+        });
+        json!({ "name": api.name.as_str(), "plans": plans.collect::<Vec<_>>() })
+    });
+    Answer::ok(&json!({ "items": apis.collect::<Vec<_>>() }))
+}
+
+pub(super) fn issuers(call: &Call) -> Answered {
+    let snapshot = call.api.cell.snapshot();
+    let now = Clock.now();
+    let issuers = snapshot.issuers.iter().map(|found| issuer(found, now));
+    Answer::ok(&json!({ "items": issuers.collect::<Vec<_>>() }))
+}
+
+pub(super) fn snapshot(call: &Call) -> Answered {
+    Answer::ok(&in_force(call)?)
+}
+
+pub(super) fn audit(call: &Call) -> Answered {
+    let (_, limit) = call.page()?;
+    let before = call.query("before").map(|text| {
+        let number = text.parse().map(Revision);
+        number.map_err(|_| Problem::bad_request("`before` is the number of an entry"))
+    });
+    let entries = call.api.registrar.audit(before.transpose()?, limit)?;
+    let next = entries
+        .last()
+        .filter(|_| entries.len() == limit)
+        .map(|entry| entry.revision);
+    Answer::ok(&match next {
+        Some(next) => json!({ "items": entries, "next": next }),
+        None => json!({ "items": entries }),
+    })
+}
+
+pub(super) fn reload(call: &Call) -> Answered {
+    // One that waits says as much as two.
+    let _ = call.api.reload.try_send("admin");
+    Ok(Answer::ok(&in_force(call)?)?.accepted())
+}
+
+fn in_force(call: &Call) -> Result<Value, Problem> {
+    let snapshot = call.api.cell.snapshot();
+    let revision = call
+        .api
+        .registrar
+        .revision()
+        .map_err(crate::control::registrar::Refusal::from)?;
+    Ok(json!({
+        "generation": snapshot.generation,
+        "revision": revision.0,
+        "apis": snapshot.apis.len(),
+        "issuers": snapshot.issuers.len(),
+        "upstreams": snapshot.upstreams.len(),
+    }))
+}
+
+fn issuer(issuer: &Issuer, now: UnixTime) -> Value {
+    let held = issuer.ring.held();
+    let keys = held.iter().flat_map(|held| held.keys.keys()).map(|key| {
+        let used = key.last_used().map(shown);
+        json!({ "kid": key.kid(), "last_used": used })
+    });
+    json!({
+        "name": issuer.name.as_str(),
+        "usable": issuer.keys(now).is_some(),
+        "fetched_at": held.as_ref().map(|held| shown(held.fetched_at)),
+        "keys": keys.collect::<Vec<_>>(),
+    })
+}
+
+fn shown(time: UnixTime) -> Option<String> {
+    let time = jiff::Timestamp::from_millisecond(time.millis()).ok()?;
+    Some(time.to_string())
+}

@@ -1,0 +1,374 @@
+//! Who may call what, changed while traffic flows: applications and subscriptions, by an operator's word.
+//!
+//! Every operation goes the same way: read, judge, commit, apply, answer. The rules judge records and know no HTTP; the
+//! batch that they come to is durable before the index hears of it, and the index knows it before the operator has an
+//! answer. So what was acknowledged survives a crash, and the next request obeys it. What reaches the index comes from the
+//! store's feed of changes alone, so that a batch of another gateway in a shared store would come the same way.
+//!
+//! What the configuration declares is shown here and changed there: it is read-only, and its names are taken.
+
+mod applications;
+mod audit;
+mod owners;
+mod paging;
+mod refusal;
+mod subscriptions;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use applications::{ApplicationInput, ApplicationView, ClientIdInput, NewApplication};
+pub use audit::AuditEntry;
+pub use paging::Page;
+pub use refusal::Refusal;
+pub use subscriptions::{Action, Dates, Filter, Move, NewSubscription, SubscriptionView};
+
+use audit::Note;
+use owners::Owners;
+
+use super::Publish;
+use super::state::records::{self, IdempotencyRecord};
+use super::state::{
+    Batch, Changes, CommitError, Key, Kind, Revision, Store, StoreError, Versioned, Write, changes,
+};
+use crate::snapshot::Snapshot;
+use crate::subscription::{Change, Declared, Index};
+use crate::time::{Clock, UnixTime};
+
+/// How often an operation is judged anew because another writer came first.
+const ATTEMPTS_MAX: usize = 5;
+/// How long the answer to a repeated request is remembered.
+const REMEMBERED_MILLIS: i64 = 24 * 60 * 60 * 1000;
+/// So many remembered answers that are too old are forgotten with each new one.
+const FORGOTTEN_AT_ONCE: usize = 20;
+
+/// Where applications and subscriptions are changed.
+pub struct Registrar {
+    store: Box<dyn Store>,
+    index: Arc<Index>,
+    cell: Arc<dyn Publish>,
+    ledger: Mutex<Ledger>,
+}
+
+/// Who changes something, for the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor(pub String);
+
+/// Where something was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// In the store: it can be changed.
+    State,
+    /// In the configuration: it can be read.
+    Configuration,
+}
+
+/// Which version of a record an operation is meant for; nothing: whichever is there.
+pub type Expected = Option<Vec<Revision>>;
+
+/// A request that may be sent again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repeatable {
+    /// Its idempotency key.
+    pub key: String,
+    /// SHA-256 of what it asks, in hexadecimal digits.
+    pub request: String,
+}
+
+/// What the index knows of the store.
+#[derive(Debug, Default)]
+struct Ledger {
+    applied: Revision,
+    owners: Owners,
+}
+
+/// What an operation reads.
+struct Desk<'d> {
+    store: &'d dyn Store,
+    owners: &'d Owners,
+    snapshot: &'d Snapshot,
+    now: UnixTime,
+}
+
+/// What an operation comes to.
+struct Ruling<T> {
+    writes: Vec<Write>,
+    note: Note,
+    outcome: T,
+}
+
+/// Something that shows a record, and learns which revision wrote it.
+trait Shown {
+    fn written_by(&mut self, revision: Revision);
+}
+
+// === impl Registrar ===
+
+impl Registrar {
+    /// Loads everything that the store holds into the index.
+    ///
+    /// # Errors
+    /// When something cannot be read, or makes no sense.
+    pub fn begin(
+        store: Box<dyn Store>,
+        index: Arc<Index>,
+        cell: Arc<dyn Publish>,
+    ) -> Result<Self, StoreError> {
+        let registrar = Self {
+            store,
+            index,
+            cell,
+            ledger: Mutex::new(Ledger::default()),
+        };
+        registrar.resync(&mut registrar.lock())?;
+        Ok(registrar)
+    }
+
+    /// Lets a configuration take effect by `publish`, unless what it declares is taken in the store; says by whom then.
+    /// Nothing is written to the store meanwhile.
+    ///
+    /// # Errors
+    /// Every conflict, one a line; or the store's.
+    pub fn adopt(&self, declared: &Declared, publish: impl FnOnce()) -> Result<(), Vec<String>> {
+        let mut ledger = self.lock();
+        self.catch_up(&mut ledger)
+            .map_err(|error| vec![error.to_string()])?;
+        let conflicts = self
+            .conflicts(declared, &ledger.owners)
+            .map_err(|error| vec![error.to_string()])?;
+        if !conflicts.is_empty() {
+            return Err(conflicts);
+        }
+        publish();
+        Ok(())
+    }
+
+    /// The last revision.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn revision(&self) -> Result<Revision, StoreError> {
+        self.store.revision()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Ledger> {
+        // Whoever panicked has left the ledger behind the store, never ahead of it: the next one catches up.
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Read, judge, commit, apply. A ruling without writes changes nothing.
+    fn change<T: Shown>(
+        &self,
+        actor: &Actor,
+        judge: impl Fn(&Desk<'_>) -> Result<Ruling<T>, Refusal>,
+    ) -> Result<T, Refusal> {
+        let mut ledger = self.lock();
+        for _ in 0..ATTEMPTS_MAX {
+            self.catch_up(&mut ledger)?;
+            let desk = Desk {
+                store: &*self.store,
+                owners: &ledger.owners,
+                snapshot: &self.cell.snapshot(),
+                now: Clock.now(),
+            };
+            let Ruling {
+                writes,
+                note,
+                mut outcome,
+            } = judge(&desk)?;
+            if writes.is_empty() {
+                return Ok(outcome);
+            }
+            let batch = Batch {
+                based_on: ledger.applied,
+                writes,
+                note: note.text(actor, desk.now)?,
+            };
+            match self.store.commit(batch) {
+                Ok(revision) => {
+                    self.catch_up(&mut ledger)?;
+                    outcome.written_by(revision);
+                    return Ok(outcome);
+                }
+                Err(CommitError::Conflict(_)) => {}
+                Err(CommitError::Store(error)) => {
+                    // It may be there all the same; then it has to be obeyed.
+                    self.catch_up(&mut ledger)?;
+                    return Err(error.into());
+                }
+            }
+        }
+        Err(Refusal::Busy)
+    }
+
+    /// Brings the index to where the store is.
+    fn catch_up(&self, ledger: &mut Ledger) -> Result<(), StoreError> {
+        if self.store.revision()? == ledger.applied {
+            return Ok(());
+        }
+        let (revision, records) = match self.store.changes(ledger.applied)? {
+            Changes::Deltas { revision, records } => (revision, records),
+            Changes::Resync => return self.resync(ledger),
+        };
+        let mut changes = Vec::with_capacity(records.len());
+        for (key, record) in &records {
+            changes.extend(changes::change(key, record.as_ref())?);
+        }
+        changes.sort_by_key(turn);
+        for change in changes {
+            ledger.owners.note(&change);
+            self.index.change(change);
+        }
+        ledger.applied = revision;
+        Ok(())
+    }
+
+    fn resync(&self, ledger: &mut Ledger) -> Result<(), StoreError> {
+        let mut changes = Vec::new();
+        let revision = self.store.load(&mut |key, record| {
+            changes.extend(changes::change(&key, Some(&record))?);
+            Ok(())
+        })?;
+        changes.sort_by_key(turn);
+        let mut owners = Owners::default();
+        for change in &changes {
+            owners.note(change);
+        }
+        self.index.resync(changes.into_iter());
+        *ledger = Ledger {
+            applied: revision,
+            owners,
+        };
+        Ok(())
+    }
+
+    fn conflicts(&self, declared: &Declared, owners: &Owners) -> Result<Vec<String>, StoreError> {
+        let mut conflicts = Vec::new();
+        for application in &declared.applications {
+            let id = application.id.as_str();
+            if self.store.get(&Key::new(Kind::Application, id))?.is_some() {
+                conflicts.push(format!("the application `{id}` is in the store, too"));
+            }
+            for (issuer, client) in &application.clients {
+                let issuer = issuer.as_ref().map(crate::id::IssuerName::as_str);
+                if let Some(owner) = owners.of(issuer, client).filter(|owner| *owner != id) {
+                    conflicts.push(format!(
+                        "the client id `{client}` of the application `{id}` is that of `{owner}` in the store"
+                    ));
+                }
+            }
+        }
+        for subscription in &declared.subscriptions {
+            let id = subscriptions::id_of(&subscription.application, &subscription.plan);
+            if self
+                .store
+                .get(&Key::new(Kind::Subscription, id.as_str()))?
+                .is_some()
+            {
+                conflicts.push(format!("the subscription `{id}` is in the store, too"));
+            }
+        }
+        Ok(conflicts)
+    }
+}
+
+// === impl Desk ===
+
+impl Desk<'_> {
+    /// What was answered to the same request before: the id of what was made.
+    fn remembered(&self, repeatable: Option<&Repeatable>) -> Result<Option<String>, Refusal> {
+        let Some(repeatable) = repeatable else {
+            return Ok(None);
+        };
+        let key = Key::new(Kind::Idempotency, repeatable.key.as_str());
+        let Some(record) = self.store.get(&key)? else {
+            return Ok(None);
+        };
+        let record: IdempotencyRecord = records::read(&key.to_string(), &record)?;
+        if self.is_forgotten(&record) {
+            return Ok(None);
+        }
+        if record.request != repeatable.request {
+            return Err(Refusal::KeyReused);
+        }
+        Ok(Some(record.location))
+    }
+
+    /// Writes that remember this answer and forget some that are too old.
+    fn remember(&self, repeatable: Option<&Repeatable>, id: &str) -> Result<Vec<Write>, Refusal> {
+        let Some(repeatable) = repeatable else {
+            return Ok(Vec::new());
+        };
+        let mut writes = vec![write(
+            Kind::Idempotency,
+            &repeatable.key,
+            &IdempotencyRecord {
+                request: repeatable.request.clone(),
+                location: id.to_owned(),
+                created_at: self.now.millis(),
+            },
+        )?];
+        for (key, record) in self.store.list(Kind::Idempotency, "", None, FORGOTTEN_AT_ONCE)? {
+            let record: IdempotencyRecord = records::read(&key, &record)?;
+            if key != repeatable.key && self.is_forgotten(&record) {
+                writes.push(remove(Kind::Idempotency, &key));
+            }
+        }
+        Ok(writes)
+    }
+
+    fn is_forgotten(&self, record: &IdempotencyRecord) -> bool {
+        self.now.millis().saturating_sub(record.created_at) >= REMEMBERED_MILLIS
+    }
+}
+
+/// Whether the record that is there is one that was meant.
+///
+/// # Errors
+/// [`Refusal::Stale`].
+fn judge_version(record: &Versioned, expected: &Expected) -> Result<(), Refusal> {
+    match expected {
+        Some(versions) if !versions.contains(&record.version) => Err(Refusal::Stale),
+        _ => Ok(()),
+    }
+}
+
+fn write<R: serde::Serialize>(kind: Kind, id: &str, record: &R) -> Result<Write, StoreError> {
+    Ok(Write {
+        key: Key::new(kind, id),
+        value: Some(records::write(record)?),
+    })
+}
+
+fn remove(kind: Kind, id: &str) -> Write {
+    Write {
+        key: Key::new(kind, id),
+        value: None,
+    }
+}
+
+/// In which order changes of one moment reach the index: who finds an application finds its subscriptions, and who is
+/// taken away is gone first.
+fn turn(change: &Change) -> u8 {
+    match change {
+        Change::Application { entry: None, .. } => 0,
+        Change::Subscription { .. } => 1,
+        Change::ApiKey { .. } => 2,
+        Change::Application { entry: Some(_), .. } => 3,
+    }
+}
+
+/// RFC 3339, for people.
+fn shown_time(millis: i64) -> String {
+    jiff::Timestamp::from_millisecond(millis).map_or_else(|_| millis.to_string(), |time| time.to_string())
+}
+
+/// RFC 3339 to milliseconds.
+fn read_time(member: &'static str, text: &str) -> Result<i64, Refusal> {
+    text.parse::<jiff::Timestamp>()
+        .map(jiff::Timestamp::as_millisecond)
+        .map_err(|_| Refusal::invalid(member, "is no date-time with offset such as 2027-01-31T12:00:00Z"))
+}

@@ -1,0 +1,628 @@
+//! Subscriptions: made, judged, paused, moved, closed.
+//!
+//! ```text
+//! (new) --> pending --> accepted <--> paused
+//!               \--> rejected    \       /
+//!                                 closed          pending is closed, too
+//! ```
+//! Nothing else is a way from one to the other. A closed or rejected subscription stays so; a new one may take its place.
+
+use serde::{Deserialize, Serialize};
+
+use super::audit::{Note, value};
+use super::{
+    Actor, Desk, Expected, Origin, Page, Refusal, Registrar, Repeatable, Ruling, Shown, judge_version,
+    read_time, remove, shown_time, write,
+};
+use crate::api::{Security, Stage};
+use crate::control::state::records::{self, SubscriptionRecord, SubscriptionStatus};
+use crate::control::state::{Key, Kind, Revision, Versioned};
+use crate::id::{ApplicationId, PlanId};
+use crate::snapshot::ListedPlan;
+use crate::subscription::{DeclaredSubscription, Status};
+
+/// A new subscription.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewSubscription {
+    /// Whose.
+    pub application: String,
+    /// To which API.
+    pub api: String,
+    /// To which of its plans.
+    pub plan: String,
+    /// Not in force before, RFC 3339.
+    #[serde(default)]
+    pub from: Option<String>,
+    /// Not in force at or after, RFC 3339.
+    #[serde(default)]
+    pub until: Option<String>,
+}
+
+/// From when and until when.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dates {
+    /// Not in force before, RFC 3339.
+    #[serde(default)]
+    pub from: Option<String>,
+    /// Not in force at or after, RFC 3339.
+    #[serde(default)]
+    pub until: Option<String>,
+}
+
+/// To which other plan of the same API.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Move {
+    /// Its name.
+    pub plan: String,
+}
+
+/// What an operator does with a subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words of the subscription's life cycle")]
+pub enum Action {
+    Accept,
+    Reject,
+    Pause,
+    Resume,
+    Close,
+}
+
+/// Which subscriptions are asked for.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Filter {
+    /// Of this application.
+    #[serde(default)]
+    pub application: Option<String>,
+    /// To this API.
+    #[serde(default)]
+    pub api: Option<String>,
+    /// To plans of this name.
+    #[serde(default)]
+    pub plan: Option<String>,
+    /// In this part of their lives.
+    #[serde(default)]
+    pub status: Option<SubscriptionStatus>,
+}
+
+/// A subscription as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SubscriptionView {
+    /// Its id: `application:api:plan`.
+    pub id: String,
+    /// Where it was written.
+    pub origin: Origin,
+    /// The revision that wrote it last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+    /// Whose.
+    pub application: String,
+    /// To which API.
+    pub api: String,
+    /// To which of its plans.
+    pub plan: String,
+    /// Where it is in its life.
+    pub status: SubscriptionStatus,
+    /// Not in force before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Not in force at or after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// When it was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<String>,
+    /// When it was last changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<String>,
+}
+
+// === impl Action ===
+
+impl Action {
+    /// Every action there is.
+    pub const ALL: [Self; 5] = [Self::Accept, Self::Reject, Self::Pause, Self::Resume, Self::Close];
+
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::Reject => "reject",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Close => "close",
+        }
+    }
+
+    const fn noted(self) -> &'static str {
+        match self {
+            Self::Accept => "subscription.accept",
+            Self::Reject => "subscription.reject",
+            Self::Pause => "subscription.pause",
+            Self::Resume => "subscription.resume",
+            Self::Close => "subscription.close",
+        }
+    }
+
+    /// Where it leads from there; nothing: nowhere.
+    const fn leads(self, from: SubscriptionStatus) -> Option<SubscriptionStatus> {
+        use SubscriptionStatus::{Accepted, Closed, Paused, Pending, Rejected};
+        match (self, from) {
+            (Self::Accept, Pending) | (Self::Resume, Paused) => Some(Accepted),
+            (Self::Reject, Pending) => Some(Rejected),
+            (Self::Pause, Accepted) => Some(Paused),
+            (Self::Close, Pending | Accepted | Paused) => Some(Closed),
+            (Self::Accept, Accepted | Rejected | Paused | Closed)
+            | (Self::Resume, Pending | Accepted | Rejected | Closed)
+            | (Self::Reject, Accepted | Rejected | Paused | Closed)
+            | (Self::Pause, Pending | Rejected | Paused | Closed)
+            | (Self::Close, Rejected | Closed) => None,
+        }
+    }
+}
+
+// === impl Registrar ===
+
+impl Registrar {
+    /// Subscribes an application to a plan.
+    ///
+    /// # Errors
+    /// When a member breaks a rule, the plan takes no subscriptions, there is one already, or the store fails.
+    pub fn create_subscription(
+        &self,
+        actor: &Actor,
+        new: &NewSubscription,
+        repeatable: Option<&Repeatable>,
+    ) -> Result<SubscriptionView, Refusal> {
+        let NewSubscription {
+            application,
+            api,
+            plan,
+            from,
+            until,
+        } = new;
+        let dates = read_dates(from.as_deref(), until.as_deref())?;
+        self.change(actor, |desk| {
+            if let Some(id) = desk.remembered(repeatable)? {
+                return Ok(Ruling {
+                    outcome: desk.own_subscription(&id, &None)?.0,
+                    writes: Vec::new(),
+                    note: Note::of("subscription.create", &id),
+                });
+            }
+            if !desk.knows_application(application)? {
+                return Err(Refusal::invalid("application", "is no application's id"));
+            }
+            let listed = desk.open_plan(api, plan)?;
+            let id = format!("{application}:{api}:{plan}");
+            desk.judge_place(&id)?;
+            let record = SubscriptionRecord {
+                status: if listed.accepts_by_itself {
+                    SubscriptionStatus::Accepted
+                } else {
+                    SubscriptionStatus::Pending
+                },
+                from: dates.0,
+                until: dates.1,
+                created_at: desk.now.millis(),
+                updated_at: desk.now.millis(),
+            };
+            let outcome = view(&id, None, &record)?;
+            let mut writes = vec![write(Kind::Subscription, &id, &record)?];
+            // Keys of a subscription that was closed before are not this one's.
+            writes.extend(
+                desk.keys_of(&id)?
+                    .into_iter()
+                    .map(|(key, _)| remove(Kind::ApiKey, &key)),
+            );
+            writes.extend(desk.remember(repeatable, &id)?);
+            let note = Note::of("subscription.create", &id).after(value(&outcome));
+            Ok(Ruling {
+                writes,
+                note,
+                outcome,
+            })
+        })
+    }
+
+    /// Takes a step in a subscription's life.
+    ///
+    /// # Errors
+    /// When there is no such way, it is another version, or the configuration's.
+    pub fn act_on_subscription(
+        &self,
+        actor: &Actor,
+        id: &str,
+        action: Action,
+        expected: &Expected,
+    ) -> Result<SubscriptionView, Refusal> {
+        self.revise_subscription(actor, id, action.noted(), expected, |desk, old| {
+            let status = action.leads(old.status).ok_or_else(|| {
+                let status = status_name(old.status);
+                Refusal::Conflict(format!(
+                    "a {status} subscription cannot be told to {}",
+                    action.name()
+                ))
+            })?;
+            if status == SubscriptionStatus::Accepted {
+                desk.judge_living_plan(id)?;
+            }
+            Ok(SubscriptionRecord {
+                status,
+                updated_at: desk.now.millis(),
+                ..old.clone()
+            })
+        })
+    }
+
+    /// Sets from when and until when a subscription is in force.
+    ///
+    /// # Errors
+    /// When they are no dates, it is over, another version, or the configuration's.
+    pub fn date_subscription(
+        &self,
+        actor: &Actor,
+        id: &str,
+        dates: &Dates,
+        expected: &Expected,
+    ) -> Result<SubscriptionView, Refusal> {
+        let (from, until) = read_dates(dates.from.as_deref(), dates.until.as_deref())?;
+        self.revise_subscription(actor, id, "subscription.dates", expected, |desk, old| {
+            judge_living(old)?;
+            Ok(SubscriptionRecord {
+                from,
+                until,
+                updated_at: desk.now.millis(),
+                ..old.clone()
+            })
+        })
+    }
+
+    /// Moves a subscription to another plan of the same API and kind of credential; its keys go with it.
+    ///
+    /// # Errors
+    /// When the plan is of another kind or takes no subscriptions, there is one already, or the subscription is over.
+    pub fn move_subscription(
+        &self,
+        actor: &Actor,
+        id: &str,
+        to: &Move,
+        expected: &Expected,
+    ) -> Result<SubscriptionView, Refusal> {
+        self.change(actor, |desk| {
+            let (before, old) = desk.own_subscription(id, expected)?;
+            judge_living(&old)?;
+            let listed = desk.open_plan(&before.api, &to.plan)?;
+            let present = desk.plan(&before.api, &before.plan);
+            if present.is_some_and(|present| present.security != listed.security) {
+                return Err(Refusal::Conflict(format!(
+                    "the plan `{}` asks for another kind of credential",
+                    to.plan
+                )));
+            }
+            let next = format!("{}:{}:{}", before.application, before.api, to.plan);
+            desk.judge_place(&next)?;
+            let record = SubscriptionRecord {
+                updated_at: desk.now.millis(),
+                ..old
+            };
+            let outcome = view(&next, None, &record)?;
+            let mut writes = vec![
+                remove(Kind::Subscription, id),
+                write(Kind::Subscription, &next, &record)?,
+            ];
+            for (key, _) in desk.keys_of(&next)? {
+                writes.push(remove(Kind::ApiKey, &key));
+            }
+            for (key, kept) in desk.keys_of(id)? {
+                let number = key.rsplit(':').next().unwrap_or_default();
+                let moved = Key::new(Kind::ApiKey, format!("{next}:{number}"));
+                writes.retain(|write| write.key != moved);
+                writes.push(super::Write {
+                    key: moved,
+                    value: Some(kept.value),
+                });
+                writes.push(remove(Kind::ApiKey, &key));
+            }
+            let note = Note::of("subscription.move", id)
+                .before(value(&before))
+                .after(value(&outcome));
+            Ok(Ruling {
+                writes,
+                note,
+                outcome,
+            })
+        })
+    }
+
+    /// One subscription.
+    ///
+    /// # Errors
+    /// When it is not there, or cannot be read.
+    pub fn subscription(&self, id: &str) -> Result<SubscriptionView, Refusal> {
+        if let Some(record) = self.store.get(&Key::new(Kind::Subscription, id))? {
+            return read(id, &record);
+        }
+        let snapshot = self.cell.snapshot();
+        let declared = snapshot.declared.subscriptions.iter();
+        let mut declared = declared.filter(|own| id_of(&own.application, &own.plan) == id);
+        let found = declared.next().map(declared_view);
+        found.ok_or_else(|| Refusal::not_found("subscription", id))
+    }
+
+    /// At most `limit` subscriptions that the filter asks for, whose ids come after `after`.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn subscriptions(
+        &self,
+        filter: &Filter,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<SubscriptionView>, Refusal> {
+        let Filter {
+            application,
+            api,
+            plan,
+            status,
+        } = filter;
+        let wanted = |view: &SubscriptionView| {
+            application
+                .as_ref()
+                .is_none_or(|wanted| view.application == *wanted)
+                && api.as_ref().is_none_or(|wanted| view.api == *wanted)
+                && plan.as_ref().is_none_or(|wanted| view.plan == *wanted)
+                && status.is_none_or(|wanted| view.status == wanted)
+        };
+        let prefix = application
+            .as_ref()
+            .map_or_else(String::new, |id| format!("{id}:"));
+        let snapshot = self.cell.snapshot();
+        let declared = snapshot.declared.subscriptions.iter().map(declared_view);
+        self.page(
+            (Kind::Subscription, &prefix),
+            declared.map(|view| (view.id.clone(), view)).collect(),
+            (after, limit),
+            read,
+            wanted,
+        )
+    }
+
+    fn revise_subscription(
+        &self,
+        actor: &Actor,
+        id: &str,
+        action: &'static str,
+        expected: &Expected,
+        revise: impl Fn(&Desk<'_>, &SubscriptionRecord) -> Result<SubscriptionRecord, Refusal>,
+    ) -> Result<SubscriptionView, Refusal> {
+        self.change(actor, |desk| {
+            let (before, old) = desk.own_subscription(id, expected)?;
+            let record = revise(desk, &old)?;
+            let writes = vec![write(Kind::Subscription, id, &record)?];
+            let outcome = view(id, None, &record)?;
+            let note = Note::of(action, id).before(value(&before)).after(value(&outcome));
+            Ok(Ruling {
+                writes,
+                note,
+                outcome,
+            })
+        })
+    }
+}
+
+// === impl Desk ===
+
+impl Desk<'_> {
+    /// One that can be changed, in the version that is meant.
+    pub(super) fn own_subscription(
+        &self,
+        id: &str,
+        expected: &Expected,
+    ) -> Result<(SubscriptionView, SubscriptionRecord), Refusal> {
+        let key = Key::new(Kind::Subscription, id);
+        let Some(kept) = self.store.get(&key)? else {
+            return Err(if self.declares_subscription(id) {
+                Refusal::ReadOnly {
+                    what: "the subscription",
+                    id: id.to_owned(),
+                }
+            } else {
+                Refusal::not_found("subscription", id)
+            });
+        };
+        judge_version(&kept, expected)?;
+        let record: SubscriptionRecord = records::read(&key.to_string(), &kept)?;
+        Ok((view(id, Some(kept.version), &record)?, record))
+    }
+
+    /// The keys of a subscription.
+    pub(super) fn keys_of(&self, id: &str) -> Result<Vec<(String, Versioned)>, Refusal> {
+        Ok(self
+            .store
+            .list(Kind::ApiKey, &format!("{id}:"), None, usize::MAX)?)
+    }
+
+    /// A plan as it is written down.
+    pub(super) fn plan(&self, api: &str, plan: &str) -> Option<&ListedPlan> {
+        let listed = self
+            .snapshot
+            .catalogue
+            .iter()
+            .find(|listed| listed.name.as_str() == api)?;
+        listed.plans.iter().find(|listed| listed.name.as_str() == plan)
+    }
+
+    /// Where a plan is in its life at this moment, by its dates or by hand.
+    fn stage(&self, plan: &PlanId) -> Option<Stage> {
+        let plan = self.snapshot.plan(plan)?;
+        Some(plan.life.at(self.now))
+    }
+
+    fn knows_application(&self, id: &str) -> Result<bool, Refusal> {
+        let key = Key::new(Kind::Application, id);
+        Ok(self.declared_application(id).is_some() || self.store.get(&key)?.is_some())
+    }
+
+    fn declares_subscription(&self, id: &str) -> bool {
+        let declared = &self.snapshot.declared.subscriptions;
+        declared
+            .iter()
+            .any(|own| id_of(&own.application, &own.plan) == id)
+    }
+
+    /// Whether a new subscription may have this id.
+    fn judge_place(&self, id: &str) -> Result<(), Refusal> {
+        let taken = match self.store.get(&Key::new(Kind::Subscription, id))? {
+            Some(kept) => {
+                let record: SubscriptionRecord = records::read(id, &kept)?;
+                judge_living(&record).is_ok()
+            }
+            None => self.declares_subscription(id),
+        };
+        if taken {
+            return Err(Refusal::Exists {
+                what: "a subscription",
+                id: id.to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    /// A plan that takes new subscriptions.
+    fn open_plan(&self, api: &str, plan: &str) -> Result<&ListedPlan, Refusal> {
+        if !self
+            .snapshot
+            .catalogue
+            .iter()
+            .any(|listed| listed.name.as_str() == api)
+        {
+            return Err(Refusal::invalid("api", "is no API's name"));
+        }
+        let listed = self
+            .plan(api, plan)
+            .ok_or_else(|| Refusal::invalid("plan", "is no plan of this API"))?;
+        let no = match (listed.security, self.stage(&listed.id)) {
+            (Security::Keyless, _) => "is keyless: there is nothing to subscribe to",
+            (_, None | Some(Stage::Staging)) => "is not published yet",
+            (_, Some(Stage::Deprecated)) => "is deprecated: it takes no new subscriptions",
+            (_, Some(Stage::Closed)) => "is closed",
+            (_, Some(Stage::Published)) => return Ok(listed),
+        };
+        Err(Refusal::Conflict(format!("the plan `{api}/{plan}` {no}")))
+    }
+
+    /// Whether the plan of this subscription still serves anybody.
+    fn judge_living_plan(&self, id: &str) -> Result<(), Refusal> {
+        let mut parts = id.split(':').skip(1);
+        let (api, plan) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        match self.stage(&PlanId::of(api, plan)) {
+            Some(Stage::Staging | Stage::Published | Stage::Deprecated) => Ok(()),
+            Some(Stage::Closed) => Err(Refusal::Conflict(format!("the plan `{api}/{plan}` is closed"))),
+            None => Err(Refusal::Conflict(format!(
+                "there is no plan `{api}/{plan}` any more"
+            ))),
+        }
+    }
+}
+
+// === impl SubscriptionView ===
+
+impl Shown for SubscriptionView {
+    fn written_by(&mut self, revision: Revision) {
+        self.version = Some(revision.0);
+    }
+}
+
+/// The id of a subscription: names hold no colon, and a plan's id is `api/plan`.
+pub(super) fn id_of(application: &ApplicationId, plan: &PlanId) -> String {
+    format!("{application}:{}", plan.as_str().replace('/', ":"))
+}
+
+fn judge_living(record: &SubscriptionRecord) -> Result<(), Refusal> {
+    match record.status {
+        SubscriptionStatus::Pending | SubscriptionStatus::Accepted | SubscriptionStatus::Paused => Ok(()),
+        SubscriptionStatus::Rejected | SubscriptionStatus::Closed => Err(Refusal::Conflict(format!(
+            "the subscription is {}",
+            status_name(record.status)
+        ))),
+    }
+}
+
+const fn status_name(status: SubscriptionStatus) -> &'static str {
+    match status {
+        SubscriptionStatus::Pending => "pending",
+        SubscriptionStatus::Accepted => "accepted",
+        SubscriptionStatus::Rejected => "rejected",
+        SubscriptionStatus::Paused => "paused",
+        SubscriptionStatus::Closed => "closed",
+    }
+}
+
+fn read_dates(from: Option<&str>, until: Option<&str>) -> Result<(Option<i64>, Option<i64>), Refusal> {
+    let from = from.map(|text| read_time("from", text)).transpose()?;
+    let until = until.map(|text| read_time("until", text)).transpose()?;
+    if from.zip(until).is_some_and(|(from, until)| from >= until) {
+        return Err(Refusal::invalid("until", "is not after `from`"));
+    }
+    Ok((from, until))
+}
+
+fn read(id: &str, kept: &Versioned) -> Result<SubscriptionView, Refusal> {
+    view(id, Some(kept.version), &records::read(id, kept)?)
+}
+
+fn view(
+    id: &str,
+    version: Option<Revision>,
+    record: &SubscriptionRecord,
+) -> Result<SubscriptionView, Refusal> {
+    let SubscriptionRecord {
+        status,
+        from,
+        until,
+        created_at,
+        updated_at,
+    } = *record;
+    let mut parts = id.splitn(3, ':').map(ToOwned::to_owned);
+    let mut part = || parts.next().unwrap_or_default();
+    Ok(SubscriptionView {
+        id: id.to_owned(),
+        origin: Origin::State,
+        version: version.map(|version| version.0),
+        application: part(),
+        api: part(),
+        plan: part(),
+        status,
+        from: from.map(shown_time),
+        until: until.map(shown_time),
+        created_at: Some(shown_time(created_at)),
+        updated_at: Some(shown_time(updated_at)),
+    })
+}
+
+fn declared_view(declared: &DeclaredSubscription) -> SubscriptionView {
+    let (api, plan) = declared.plan.as_str().split_once('/').unwrap_or_default();
+    SubscriptionView {
+        id: id_of(&declared.application, &declared.plan),
+        origin: Origin::Configuration,
+        version: None,
+        application: declared.application.to_string(),
+        api: api.to_owned(),
+        plan: plan.to_owned(),
+        status: match declared.terms.status {
+            Status::Pending => SubscriptionStatus::Pending,
+            Status::Accepted => SubscriptionStatus::Accepted,
+            Status::Rejected => SubscriptionStatus::Rejected,
+            Status::Paused => SubscriptionStatus::Paused,
+            Status::Closed => SubscriptionStatus::Closed,
+        },
+        from: declared.terms.from.map(|from| shown_time(from.millis())),
+        until: declared.terms.until.map(|until| shown_time(until.millis())),
+        created_at: None,
+        updated_at: None,
+    }
+}
