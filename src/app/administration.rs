@@ -58,17 +58,14 @@ impl Prepared {
     /// Loads the store into the index.
     pub(super) fn begin(self, index: &Arc<Index>, cell: &Arc<Cell>) -> Result<Administration, StartError> {
         let Self { state, door } = self;
-        let Some(OpenState {
-            store,
-            key_secret: _,
-            is_new: _,
-        }) = state
-        else {
+        let Some(state) = state else {
             return Ok(Administration {
                 registrar: None,
                 door: None,
             });
         };
+        index.set_key_secret(state.api_key_secret()?);
+        let OpenState { store, .. } = state;
         let store: Box<dyn Store> = Box::new(store);
         let cell = Arc::clone(cell) as Arc<dyn Publish>;
         let declared = cell.snapshot();

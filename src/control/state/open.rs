@@ -6,9 +6,13 @@
 
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use super::{Embedded, Revision, Store as _, StoreError};
 use crate::control::private_file::{self, PrivateFileError};
 use crate::secret::Secret;
+use crate::subscription::ApiKeySecret;
 
 /// A store, and the secret under which its API keys are hashed.
 pub struct OpenState {
@@ -40,6 +44,9 @@ pub enum StateError {
         /// Where its secret should be.
         secret: PathBuf,
     },
+    /// The secret is not the 256 bits in base64url that were written there.
+    #[error("the secret of the store has been changed; restore it from the backup of its store")]
+    SecretChanged,
     /// There is a secret and no store.
     #[error(
         "the secret {} is here, but its store {} is not; restore both from the same backup, or remove the secret \
@@ -52,6 +59,22 @@ pub enum StateError {
         /// The secret.
         secret: PathBuf,
     },
+}
+
+// === impl OpenState ===
+
+impl OpenState {
+    /// The secret under which API keys are hashed.
+    ///
+    /// # Errors
+    /// [`StateError::SecretChanged`].
+    pub fn api_key_secret(&self) -> Result<ApiKeySecret, StateError> {
+        let bytes = URL_SAFE_NO_PAD.decode(self.key_secret.expose());
+        let bytes = bytes.ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+        bytes
+            .map(|bytes| ApiKeySecret::new(&bytes))
+            .ok_or(StateError::SecretChanged)
+    }
 }
 
 /// Opens the store at `path` with its secret beside it, or makes both where neither is.

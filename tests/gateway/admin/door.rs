@@ -52,7 +52,7 @@ fn nothing_is_learned_without_the_token() {
     }
     let port = address.port();
     for (host, status) in [
-        (host.clone(), 200),
+        (host, 200),
         (format!("localhost:{port}"), 200),
         (format!("LOCALHOST:{port}"), 200),
         (format!("[::1]:{port}"), 200),
