@@ -136,11 +136,9 @@ impl Registrar {
         let mut ledger = self.lock();
         self.catch_up(&mut ledger)
             .map_err(|error| vec![error.to_string()])?;
-        let conflicts = self
-            .conflicts(declared, &ledger.owners)
-            .map_err(|error| vec![error.to_string()])?;
-        if !conflicts.is_empty() {
-            return Err(conflicts);
+        let collisions = self.index.collisions(declared);
+        if !collisions.is_empty() {
+            return Err(collisions.iter().map(ToString::to_string).collect());
         }
         publish();
         Ok(())
@@ -243,35 +241,6 @@ impl Registrar {
             owners,
         };
         Ok(())
-    }
-
-    fn conflicts(&self, declared: &Declared, owners: &Owners) -> Result<Vec<String>, StoreError> {
-        let mut conflicts = Vec::new();
-        for application in &declared.applications {
-            let id = application.id.as_str();
-            if self.store.get(&Key::new(Kind::Application, id))?.is_some() {
-                conflicts.push(format!("the application `{id}` is in the store, too"));
-            }
-            for (issuer, client) in &application.clients {
-                let issuer = issuer.as_ref().map(crate::id::IssuerName::as_str);
-                if let Some(owner) = owners.of(issuer, client).filter(|owner| *owner != id) {
-                    conflicts.push(format!(
-                        "the client id `{client}` of the application `{id}` is that of `{owner}` in the store"
-                    ));
-                }
-            }
-        }
-        for subscription in &declared.subscriptions {
-            let id = subscriptions::id_of(&subscription.application, &subscription.plan);
-            if self
-                .store
-                .get(&Key::new(Kind::Subscription, id.as_str()))?
-                .is_some()
-            {
-                conflicts.push(format!("the subscription `{id}` is in the store, too"));
-            }
-        }
-        Ok(conflicts)
     }
 }
 

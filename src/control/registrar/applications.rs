@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::audit::{Note, value};
-use super::owners::overlap;
+use super::owners::{meets, overlap};
 use super::{
     Actor, Desk, Expected, Origin, Page, Refusal, Registrar, Repeatable, Ruling, Shown, judge_version,
     remove, shown_time, write,
@@ -431,7 +431,18 @@ impl Desk<'_> {
             judge_text("claim_sets", claim)?;
             judge_text("claim_sets", value)?;
         }
-        match self.owners.of_claims(set, id) {
+        let mut declared = self.snapshot.declared.applications.iter();
+        let declared = declared.find(|declared| {
+            let sets = declared.claim_sets.iter();
+            let mut sets = sets.map(|own| {
+                own.members()
+                    .map(|(claim, value)| (claim.into(), value.into()))
+                    .collect()
+            });
+            sets.any(|own| meets(&own, set))
+        });
+        let declared = declared.map(|declared| declared.id.as_str());
+        match self.owners.of_claims(set, id).or(declared) {
             Some(owner) => Err(Refusal::Conflict(format!(
                 "a claim set would identify the application `{owner}`, too"
             ))),

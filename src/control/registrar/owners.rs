@@ -88,13 +88,10 @@ impl Owners {
     /// Another application of which a token could be at the same time, by this set or one of its own: one set is part of
     /// the other.
     pub(super) fn of_claims(&self, set: &BTreeMap<String, String>, but: &str) -> Option<&str> {
-        let found = self.entries.iter().find(|(id, held)| {
-            &***id != but
-                && held
-                    .claim_sets
-                    .iter()
-                    .any(|own| includes(own, set) || included(own, set))
-        });
+        let found = self
+            .entries
+            .iter()
+            .find(|(id, held)| &***id != but && held.claim_sets.iter().any(|own| meets(own, set)));
         found.map(|(id, _)| &**id)
     }
 }
@@ -105,6 +102,11 @@ pub(super) fn overlap(a: Option<&str>, b: Option<&str>) -> bool {
         (Some(a), Some(b)) => a == b,
         (None, _) | (_, None) => true,
     }
+}
+
+/// Whether one token could be of both: one set is part of the other.
+pub(super) fn meets(own: &ClaimSet, set: &BTreeMap<String, String>) -> bool {
+    includes(own, set) || included(own, set)
 }
 
 fn includes(own: &ClaimSet, set: &BTreeMap<String, String>) -> bool {

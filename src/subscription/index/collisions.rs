@@ -4,6 +4,7 @@
 //! before callers do.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 
 use super::Index;
 use crate::id::{ApplicationId, IssuerName, PlanId};
@@ -33,6 +34,28 @@ pub enum Collision {
         /// To what.
         plan: PlanId,
     },
+}
+
+// === impl Collision ===
+
+impl fmt::Display for Collision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Application(id) => write!(f, "the application `{id}` is in the store, too"),
+            Self::ClientId { id, application } => {
+                write!(f, "the client id `{id}` is that of `{application}` in the store")
+            }
+            Self::ClaimSet { application } => {
+                write!(f, "a claim set of `{application}` in the store is declared, too")
+            }
+            Self::Subscription { application, plan } => {
+                write!(
+                    f,
+                    "the subscription of `{application}` to `{plan}` is in the store, too"
+                )
+            }
+        }
+    }
 }
 
 // === impl Index ===
