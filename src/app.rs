@@ -219,7 +219,7 @@ impl App {
         let cell = Arc::new(Cell::new(Arc::clone(&snapshot), Arc::clone(&telemetry)));
         let (access_log, flush) = log::access_log(snapshot.process.access_log.as_ref(), &telemetry)?;
         let verdicts = Arc::new(Verdicts::new(snapshot.process.token_cache_entries));
-        let administration = control.begin(&index, &cell)?;
+        let administration = control.begin(&index, &cell, &stages)?;
         watch_cells(&telemetry, &cell, &index, &verdicts);
         note_applied(&telemetry, &snapshot);
         for warning in &snapshot.warnings {

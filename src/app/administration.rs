@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use super::StartError;
 use super::bind::{Bound, bind};
+use crate::api::Stages;
 use crate::control::Publish;
 use crate::control::admin::{AdminApi, AdminToken, open_token, serve};
 use crate::control::registrar::Registrar;
@@ -56,7 +57,12 @@ impl Prepared {
     }
 
     /// Loads the store into the index.
-    pub(super) fn begin(self, index: &Arc<Index>, cell: &Arc<Cell>) -> Result<Administration, StartError> {
+    pub(super) fn begin(
+        self,
+        index: &Arc<Index>,
+        cell: &Arc<Cell>,
+        stages: &Arc<Stages>,
+    ) -> Result<Administration, StartError> {
         let Self { state, door } = self;
         let Some(state) = state else {
             return Ok(Administration {
@@ -69,7 +75,8 @@ impl Prepared {
         let store: Box<dyn Store> = Box::new(store);
         let cell = Arc::clone(cell) as Arc<dyn Publish>;
         let declared = cell.snapshot();
-        let registrar = Registrar::begin(store, Arc::clone(index), cell).map_err(StateError::from)?;
+        let registrar =
+            Registrar::begin(store, Arc::clone(index), cell, Arc::clone(stages)).map_err(StateError::from)?;
         registrar
             .adopt(&declared.declared, || {})
             .map_err(StartError::Conflict)?;

@@ -8,6 +8,7 @@ mod call;
 mod guard;
 mod openapi;
 mod operations;
+mod plans;
 mod problem;
 mod subscribers;
 mod views;

@@ -1,4 +1,4 @@
-//! Who may call what, changed while traffic flows: applications and subscriptions, by an operator's word.
+//! Who may call what, changed while traffic flows: applications, subscriptions and plans' stages, by an operator's word.
 //!
 //! Every operation goes the same way: read, judge, commit, apply, answer. The rules judge records and know no HTTP; the
 //! batch that they come to is durable before the index hears of it, and the index knows it before the operator has an
@@ -11,6 +11,7 @@ mod applications;
 mod audit;
 mod owners;
 mod paging;
+mod plans;
 mod refusal;
 mod subscriptions;
 
@@ -22,6 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use applications::{ApplicationInput, ApplicationView, ClientIdInput, NewApplication};
 pub use audit::AuditEntry;
 pub use paging::Page;
+pub use plans::PlanView;
 pub use refusal::Refusal;
 pub use subscriptions::{Action, Dates, Filter, Move, NewSubscription, SubscriptionView};
 
@@ -33,6 +35,8 @@ use super::state::records::{self, IdempotencyRecord};
 use super::state::{
     Batch, Changes, CommitError, Key, Kind, Revision, Store, StoreError, Versioned, Write, changes,
 };
+use crate::api::{Stage, Stages};
+use crate::id::PlanId;
 use crate::snapshot::Snapshot;
 use crate::subscription::{Change, Declared, Index};
 use crate::time::{Clock, UnixTime};
@@ -49,6 +53,7 @@ pub struct Registrar {
     store: Box<dyn Store>,
     index: Arc<Index>,
     cell: Arc<dyn Publish>,
+    stages: Arc<Stages>,
     ledger: Mutex<Ledger>,
 }
 
@@ -108,7 +113,7 @@ trait Shown {
 // === impl Registrar ===
 
 impl Registrar {
-    /// Loads everything that the store holds into the index.
+    /// Loads everything that the store holds into the index, and puts plans where operators have moved them.
     ///
     /// # Errors
     /// When something cannot be read, or makes no sense.
@@ -116,11 +121,13 @@ impl Registrar {
         store: Box<dyn Store>,
         index: Arc<Index>,
         cell: Arc<dyn Publish>,
+        stages: Arc<Stages>,
     ) -> Result<Self, StoreError> {
         let registrar = Self {
             store,
             index,
             cell,
+            stages,
             ledger: Mutex::new(Ledger::default()),
         };
         registrar.resync(&mut registrar.lock())?;
@@ -212,10 +219,20 @@ impl Registrar {
             Changes::Resync => return self.resync(ledger),
         };
         let mut changes = Vec::with_capacity(records.len());
+        let mut moved = Vec::new();
         for (key, record) in &records {
+            // A stage whose record is gone has been passed all the same.
+            moved.extend(
+                record
+                    .as_ref()
+                    .map(|record| changes::moved_plan(key, record))
+                    .transpose()?
+                    .flatten(),
+            );
             changes.extend(changes::change(key, record.as_ref())?);
         }
         changes.sort_by_key(turn);
+        self.restore(moved);
         for change in changes {
             ledger.owners.note(&change);
             self.index.change(change);
@@ -226,7 +243,9 @@ impl Registrar {
 
     fn resync(&self, ledger: &mut Ledger) -> Result<(), StoreError> {
         let mut changes = Vec::new();
+        let mut moved = Vec::new();
         let revision = self.store.load(&mut |key, record| {
+            moved.extend(changes::moved_plan(&key, &record)?);
             changes.extend(changes::change(&key, Some(&record))?);
             Ok(())
         })?;
@@ -235,12 +254,20 @@ impl Registrar {
         for change in &changes {
             owners.note(change);
         }
+        self.restore(moved);
         self.index.resync(changes.into_iter());
         *ledger = Ledger {
             applied: revision,
             owners,
         };
         Ok(())
+    }
+
+    /// Puts plans where operators have moved them; those that are not declared now wait for it.
+    fn restore(&self, moved: Vec<(PlanId, Stage, UnixTime)>) {
+        for (plan, stage, since) in moved {
+            self.stages.restore(&plan, stage, since);
+        }
     }
 }
 

@@ -6,7 +6,8 @@
 mod crashes;
 mod door;
 mod life;
-mod rules;
+mod stages;
+mod states;
 
 use serde_json::{Value, json};
 use tollgate::token::Algorithm;

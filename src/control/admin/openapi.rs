@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::operations::{Field, Operation, operations};
 use super::problem::CODES;
+use crate::api::{Security, Stage};
 
 /// The document.
 pub fn document() -> Value {
@@ -170,11 +171,21 @@ fn schemas(codes: &[&str]) -> Value {
         "NewSubscription": object(agreement, &["application", "api", "plan"]),
         "Subscription": object(subscription, &["id", "origin", "application", "api", "plan", "status"]),
         "Subscriptions": page("Subscription"),
+        "Plan": object(json!({
+            "id": { "type": "string" }, "api": name, "name": name,
+            "security": { "enum": Security::ALL.map(Security::name) },
+            "validation": { "enum": ["auto", "manual"] },
+            "stage": reference("Stage"), "origin": { "enum": ["state", "configuration"] },
+            "version": { "type": "integer" }, "moved_at": time,
+            "publish_at": time, "deprecate_at": time, "close_at": time,
+        }), &["id", "api", "name", "security", "validation", "stage", "origin"]),
+        "Plans": page("Plan"),
+        "Stage": { "enum": Stage::ALL.map(Stage::name) },
         "Apis": list(object(json!({
             "name": name,
             "plans": { "type": "array", "items": object(json!({
                 "name": name, "security": { "type": "string" },
-                "stage": { "enum": ["staging", "published", "deprecated", "closed"] },
+                "stage": reference("Stage"),
                 "validation": { "enum": ["auto", "manual"] },
             }), &["name", "security", "stage", "validation"]) },
         }), &["name", "plans"])),

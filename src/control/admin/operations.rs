@@ -5,7 +5,7 @@ use http::Method;
 
 use super::call::{Answer, Call};
 use super::problem::Problem;
-use super::{openapi, subscribers, views};
+use super::{openapi, plans, subscribers, views};
 
 /// One operation.
 pub(super) struct Operation {
@@ -183,6 +183,37 @@ pub(super) fn operations() -> Vec<Operation> {
             fields: &[Etag, IfMatch],
             run: subscribers::move_subscription,
         },
+        Operation {
+            query: &["after", "limit", "api"],
+            ..view(
+                "/v1/plans",
+                "list_plans",
+                "Plans, in the order of ids",
+                "Plans",
+                plans::list,
+            )
+        },
+        Operation {
+            fields: &[Etag],
+            ..view(
+                "/v1/plans/{api}/{plan}",
+                "get_plan",
+                "One plan",
+                "Plan",
+                plans::get,
+            )
+        },
+        plan_step("publish", "Put a plan on offer", plans::publish),
+        plan_step(
+            "deprecate",
+            "Take no new subscriptions to a plan",
+            plans::deprecate,
+        ),
+        plan_step(
+            "close",
+            "Close a plan with its subscriptions, for good",
+            plans::close,
+        ),
         view(
             "/v1/apis",
             "list_apis",
@@ -251,6 +282,30 @@ fn action(name: &'static str, summary: &'static str, run: fn(&Call) -> Result<An
         query: &[],
         body: None,
         done: (200, Some("Subscription")),
+        fields: &[Field::Etag, Field::IfMatch],
+        run,
+    }
+}
+
+/// A step in a plan's life.
+fn plan_step(
+    name: &'static str,
+    summary: &'static str,
+    run: fn(&Call) -> Result<Answer, Problem>,
+) -> Operation {
+    let (path, id) = match name {
+        "publish" => ("/v1/plans/{api}/{plan}/publish", "publish_plan"),
+        "deprecate" => ("/v1/plans/{api}/{plan}/deprecate", "deprecate_plan"),
+        _ => ("/v1/plans/{api}/{plan}/close", "close_plan"),
+    };
+    Operation {
+        method: Method::POST,
+        path,
+        id,
+        summary,
+        query: &[],
+        body: None,
+        done: (200, Some("Plan")),
         fields: &[Field::Etag, Field::IfMatch],
         run,
     }

@@ -7,11 +7,13 @@
 //! ```
 //! Nothing else is a way from one to the other. A closed or rejected subscription stays so; a new one may take its place.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::audit::{Note, value};
 use super::{
-    Actor, Desk, Expected, Origin, Page, Refusal, Registrar, Repeatable, Ruling, Shown, judge_version,
+    Actor, Desk, Expected, Origin, Page, Refusal, Registrar, Repeatable, Ruling, Shown, judge_version, plans,
     read_time, remove, shown_time, write,
 };
 use crate::api::{Security, Stage};
@@ -20,6 +22,7 @@ use crate::control::state::{Key, Kind, Revision, Versioned};
 use crate::id::{ApplicationId, PlanId};
 use crate::snapshot::ListedPlan;
 use crate::subscription::{DeclaredSubscription, Status};
+use crate::time::Clock;
 
 /// A new subscription.
 #[derive(Debug, Clone, Deserialize)]
@@ -344,12 +347,13 @@ impl Registrar {
     /// When it is not there, or cannot be read.
     pub fn subscription(&self, id: &str) -> Result<SubscriptionView, Refusal> {
         if let Some(record) = self.store.get(&Key::new(Kind::Subscription, id))? {
-            return read(id, &record);
+            return Ok(read(id, &record)?.under(&self.closed_plans()));
         }
         let snapshot = self.cell.snapshot();
         let declared = snapshot.declared.subscriptions.iter();
         let mut declared = declared.filter(|own| id_of(&own.application, &own.plan) == id);
         let found = declared.next().map(declared_view);
+        let found = found.map(|view| view.under(&self.closed_plans()));
         found.ok_or_else(|| Refusal::not_found("subscription", id))
     }
 
@@ -381,14 +385,21 @@ impl Registrar {
             .as_ref()
             .map_or_else(String::new, |id| format!("{id}:"));
         let snapshot = self.cell.snapshot();
-        let declared = snapshot.declared.subscriptions.iter().map(declared_view);
+        let closed = self.closed_plans();
+        let declared = snapshot.declared.subscriptions.iter();
+        let declared = declared.map(|own| declared_view(own).under(&closed));
         self.page(
             (Kind::Subscription, &prefix),
             declared.map(|view| (view.id.clone(), view)).collect(),
             (after, limit),
-            read,
+            |id, kept| Ok(read(id, kept)?.under(&closed)),
             wanted,
         )
+    }
+
+    /// The plans that are closed at this moment, with all their subscriptions.
+    fn closed_plans(&self) -> HashSet<PlanId> {
+        plans::closed(&self.cell.snapshot(), Clock.now())
     }
 
     fn revise_subscription(
@@ -417,7 +428,7 @@ impl Registrar {
 // === impl Desk ===
 
 impl Desk<'_> {
-    /// One that can be changed, in the version that is meant.
+    /// One that can be changed, in the version that is meant. It is closed when its plan is.
     pub(super) fn own_subscription(
         &self,
         id: &str,
@@ -435,7 +446,10 @@ impl Desk<'_> {
             });
         };
         judge_version(&kept, expected)?;
-        let record: SubscriptionRecord = records::read(&key.to_string(), &kept)?;
+        let mut record: SubscriptionRecord = records::read(&key.to_string(), &kept)?;
+        if is_living(record.status) && self.stage(&plan_of(id)) == Some(Stage::Closed) {
+            record.status = SubscriptionStatus::Closed;
+        }
         Ok((view(id, Some(kept.version), &record)?, record))
     }
 
@@ -517,19 +531,26 @@ impl Desk<'_> {
 
     /// Whether the plan of this subscription still serves anybody.
     fn judge_living_plan(&self, id: &str) -> Result<(), Refusal> {
-        let mut parts = id.split(':').skip(1);
-        let (api, plan) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        match self.stage(&PlanId::of(api, plan)) {
+        let plan = plan_of(id);
+        match self.stage(&plan) {
             Some(Stage::Staging | Stage::Published | Stage::Deprecated) => Ok(()),
-            Some(Stage::Closed) => Err(Refusal::Conflict(format!("the plan `{api}/{plan}` is closed"))),
-            None => Err(Refusal::Conflict(format!(
-                "there is no plan `{api}/{plan}` any more"
-            ))),
+            Some(Stage::Closed) => Err(Refusal::Conflict(format!("the plan `{plan}` is closed"))),
+            None => Err(Refusal::Conflict(format!("there is no plan `{plan}` any more"))),
         }
     }
 }
 
 // === impl SubscriptionView ===
+
+impl SubscriptionView {
+    /// Closed, if its plan is among these.
+    fn under(mut self, closed: &HashSet<PlanId>) -> Self {
+        if is_living(self.status) && closed.contains(&PlanId::of(&self.api, &self.plan)) {
+            self.status = SubscriptionStatus::Closed;
+        }
+        self
+    }
+}
 
 impl Shown for SubscriptionView {
     fn written_by(&mut self, revision: Revision) {
@@ -542,13 +563,28 @@ pub(super) fn id_of(application: &ApplicationId, plan: &PlanId) -> String {
     format!("{application}:{}", plan.as_str().replace('/', ":"))
 }
 
+/// The plan in an id of a subscription.
+fn plan_of(id: &str) -> PlanId {
+    let mut parts = id.split(':').skip(1);
+    let (api, plan) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    PlanId::of(api, plan)
+}
+
 fn judge_living(record: &SubscriptionRecord) -> Result<(), Refusal> {
-    match record.status {
-        SubscriptionStatus::Pending | SubscriptionStatus::Accepted | SubscriptionStatus::Paused => Ok(()),
-        SubscriptionStatus::Rejected | SubscriptionStatus::Closed => Err(Refusal::Conflict(format!(
-            "the subscription is {}",
-            status_name(record.status)
-        ))),
+    if is_living(record.status) {
+        return Ok(());
+    }
+    Err(Refusal::Conflict(format!(
+        "the subscription is {}",
+        status_name(record.status)
+    )))
+}
+
+/// Whether anything can still become of it.
+const fn is_living(status: SubscriptionStatus) -> bool {
+    match status {
+        SubscriptionStatus::Pending | SubscriptionStatus::Accepted | SubscriptionStatus::Paused => true,
+        SubscriptionStatus::Rejected | SubscriptionStatus::Closed => false,
     }
 }
 

@@ -154,12 +154,13 @@ impl Store for Shared {
 
 fn registrar(store: &Arc<Memory>) -> (Registrar, Arc<Index>) {
     let config = parse(std::path::Path::new("t.toml"), &OneFile).unwrap();
+    let stages = Arc::new(Stages::default());
     let snapshot = compile(
         config,
         Inputs {
             files: &OneFile,
             key_ring: &KeyRing::default(),
-            stages: &crate::api::Stages::default(),
+            stages: &stages,
             now: UnixTime::from_seconds(0),
             generation: 1,
         },
@@ -168,7 +169,13 @@ fn registrar(store: &Arc<Memory>) -> (Registrar, Arc<Index>) {
     let index = Arc::new(Index::default());
     index.admit(&snapshot.declared);
     let cell = Arc::new(Fixed(Arc::new(snapshot)));
-    let registrar = Registrar::begin(Box::new(Shared(Arc::clone(store))), Arc::clone(&index), cell).unwrap();
+    let registrar = Registrar::begin(
+        Box::new(Shared(Arc::clone(store))),
+        Arc::clone(&index),
+        cell,
+        stages,
+    )
+    .unwrap();
     (registrar, index)
 }
 
@@ -520,7 +527,7 @@ fn the_index_is_as_a_restart_would_make_it_and_as_a_second_gateway_makes_it() {
         for number in 0..6 {
             for plan in ["gold", "silver"] {
                 let id = crate::id::ApplicationId::new(format!("a{number}"));
-                let found = index.subscription(&id, &crate::id::PlanId::of("orders", plan));
+                let found = index.subscription(&id, &PlanId::of("orders", plan));
                 known.push(found.map(|found| format!("{id} {plan} {:?}", found.terms())));
             }
         }

@@ -2,8 +2,11 @@
 //!
 //! A record that makes no sense is an error, and whoever loads it stops: to leave it out would be to forget somebody.
 
-use super::records::{self, ApiKeyRecord, ApplicationRecord, SubscriptionRecord, SubscriptionStatus};
+use super::records::{
+    self, ApiKeyRecord, ApplicationRecord, PlanStage, PlanStageRecord, SubscriptionRecord, SubscriptionStatus,
+};
 use super::store::{Key, Kind, StoreError, Versioned};
+use crate::api::Stage;
 use crate::id::{ApplicationId, IssuerName, PlanId};
 use crate::subscription::{ApiKeyEntry, ApplicationEntry, Change, Status, SubscriptionEntry};
 use crate::time::UnixTime;
@@ -56,9 +59,33 @@ pub fn change(key: &Key, record: Option<&Versioned>) -> Result<Option<Change>, S
                 entry,
             }
         }
+        // A plan's stage is for the plan's cell: see `moved_plan`.
         Kind::PlanStage | Kind::Revocation | Kind::Idempotency => return Ok(None),
     };
     Ok(Some(change))
+}
+
+/// Where an operator has moved a plan, and when; nothing if the record is of something else.
+///
+/// # Errors
+/// [`StoreError::Damaged`] when it makes no sense.
+pub fn moved_plan(key: &Key, record: &Versioned) -> Result<Option<(PlanId, Stage, UnixTime)>, StoreError> {
+    if key.kind != Kind::PlanStage {
+        return Ok(None);
+    }
+    let (api, plan) = key.id.split_once('/').ok_or_else(|| unreadable(key))?;
+    let PlanStageRecord { stage, changed_at } = records::read(&key.to_string(), record)?;
+    let stage = match stage {
+        PlanStage::Staging => Stage::Staging,
+        PlanStage::Published => Stage::Published,
+        PlanStage::Deprecated => Stage::Deprecated,
+        PlanStage::Closed => Stage::Closed,
+    };
+    Ok(Some((
+        PlanId::of(api, plan),
+        stage,
+        UnixTime::from_millis(changed_at),
+    )))
 }
 
 /// The status as decisions know it.

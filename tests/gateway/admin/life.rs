@@ -113,14 +113,15 @@ fn a_reload_takes_nothing_away_that_is_kept_and_is_refused_when_it_takes_a_name(
 }
 
 #[test]
-fn under_load_every_single_pause_is_obeyed_at_once() {
+fn under_load_every_single_change_is_obeyed_at_once() {
     let scene = Scene::start();
     assert_eq!(scene.application("mobile").status, 201);
     assert_eq!(scene.subscription("mobile", "gold").status, 201);
     let subscription = "/v1/subscriptions/mobile:orders:gold";
     let token = scene.acme.token().client("mobile-app").text();
     let over = AtomicBool::new(false);
-    let rounds = 150;
+    let mut changes = 0;
+    let rounds = 250;
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
@@ -134,11 +135,18 @@ fn under_load_every_single_pause_is_obeyed_at_once() {
         let mut caller = Connection::open(scene.gateway.address());
         let mut ask = || caller.ask(&get("/orders/1").bearer(&token)).status;
         for round in 0..rounds {
-            assert_eq!(scene.act(&format!("{subscription}/pause")).status, 200);
-            assert_eq!(ask(), 403, "round {round}");
-            assert_eq!(scene.act(&format!("{subscription}/resume")).status, 200);
-            assert_eq!(ask(), 200, "round {round}");
+            for (step, expected) in [
+                (format!("{subscription}/pause"), 403),
+                (format!("{subscription}/resume"), 200),
+                ("/v1/applications/mobile/suspend".to_owned(), 403),
+                ("/v1/applications/mobile/resume".to_owned(), 200),
+            ] {
+                assert_eq!(scene.act(&step).status, 200);
+                assert_eq!(ask(), expected, "round {round}: {step}");
+                changes += 1;
+            }
         }
         over.store(true, Ordering::Relaxed);
     });
+    assert_eq!(changes, 1000);
 }
