@@ -12,18 +12,18 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 CHECKS := fmt-check lint doc test-doc test
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-doc endurance check lint fmt fmt-check doc bench load fuzz clean
+.PHONY: help setup demo run test test-doc endurance check lint fmt fmt-check doc bench load fuzz fuzz-admin clean
 
-# $(call install,command,package): installs what has the command, if it is not here.
+# $(call install,test,package): installs the package if the test fails.
 define install
-	@command -v $(1) >/dev/null 2>&1 || { \
+	@$(1) >/dev/null 2>&1 || { \
 		set -e; \
 		if ! command -v apt-get >/dev/null 2>&1; then \
-			echo "$(1) is missing: install $(2) with the package manager of this system" >&2; exit 1; \
+			echo "$(2) is missing: install it with the package manager of this system" >&2; exit 1; \
 		fi; \
 		if [ "$$(id -u)" -eq 0 ]; then sudo=; \
 		elif command -v sudo >/dev/null 2>&1; then sudo=sudo; \
-		else echo "$(1) is missing: as root, apt-get install $(2)" >&2; exit 1; fi; \
+		else echo "$(2) is missing: as root, apt-get install $(2)" >&2; exit 1; fi; \
 		echo "installing $(2)"; \
 		$$sudo apt-get update -qq || echo "the lists of packages are not up to date; trying all the same" >&2; \
 		$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2) >/dev/null; \
@@ -38,7 +38,7 @@ setup: ## install what the build needs and is not here (cmake, for zlib-ng)
 		echo "cargo is missing: install Rust from https://rustup.rs" >&2; exit 1; }
 	@command -v cc >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1 || command -v clang >/dev/null 2>&1 || { \
 		echo "a C compiler is missing: on Debian and Ubuntu, apt-get install build-essential" >&2; exit 1; }
-	$(call install,cmake,cmake)
+	$(call install,command -v cmake,cmake)
 
 demo: setup ## a gateway with a sample upstream and a token to try it with
 	cargo build --release --locked
@@ -58,7 +58,7 @@ test: setup ## all tests, by cargo-nextest if it is installed
 test-doc: setup ## the examples in the documentation, those that must not compile among them
 	cargo test --doc --locked
 
-endurance: setup ## what takes its time: ten minutes without an issuer, a hundred kills
+endurance: setup ## what takes its time: ten minutes without an issuer
 	cargo test --locked --test gateway -- --ignored --nocapture
 
 check: setup ## everything that must pass before a change is taken
@@ -84,8 +84,8 @@ bench: setup ## where the time of one request goes
 	cargo bench --locked --bench access
 
 load: setup ## what the gateway adds to a bare Pingora hop; LOAD="--rounds 6" and so on, see loadtest/README.md
-	$(call install,wrk,wrk)
-	$(call install,python3,python3)
+	$(call install,command -v wrk,wrk)
+	$(call install,command -v python3,python3)
 	loadtest/run $(LOAD)
 
 # New inputs go below fuzz/target, and only what is worth keeping is copied to fuzz/corpus, which `make test` replays. No
@@ -99,6 +99,11 @@ fuzz: setup ## every fuzz target for FUZZ_SECONDS (60); needs nightly Rust and c
 			-max_total_time=$(FUZZ_SECONDS) -timeout=2 -rss_limit_mb=512 -max_len=16384 \
 			-dict="fuzz/dict/$$target.dict" -print_final_stats=1; \
 	done
+
+fuzz-admin: setup ## the admin API against its description, by programs from PyPI
+	$(call install,command -v python3,python3)
+	$(call install,python3 -c 'import ensurepip',python3-venv)
+	tests/openapi/run
 
 clean: ## remove what was built
 	cargo clean

@@ -1,140 +1,341 @@
-//! What a million subscriptions cost: memory, loading, look-ups, and how soon a change is seen.
+//! What a million subscriptions cost: memory, loading, decisions, and how soon a change is obeyed.
 //!
 //! A program of its own, not a row of the other bench: resident memory can only be told of a process that holds nothing
-//! else. Each size is measured in a fresh child.
+//! else. Each size is measured in a fresh child, over a store in a file that another child has filled. Decisions are whole
+//! ones (`access::evaluate`), of tokens that were verified before, by callers that are spread over the whole of the index.
 
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a bench that cannot be set up says so and ends"
+)]
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tollgate::id::{ApplicationId, PlanId};
-use tollgate::subscription::{
-    ApiKeyEntry, ApiKeySecret, ApplicationEntry, Change, Index, Status, SubscriptionEntry,
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::json;
+use tollgate::access::{DataPlane, RequestView, Verdict, evaluate};
+use tollgate::api::Stages;
+use tollgate::config::{Files, parse};
+use tollgate::control::Publish;
+use tollgate::control::registrar::{Action, Actor, Registrar};
+use tollgate::control::state::records::{
+    self, ApiKeyRecord, ApplicationRecord, ClientIdRecord, SubscriptionRecord, SubscriptionStatus,
 };
+use tollgate::control::state::{Batch, Key, Kind, OpenState, Store as _, Write, open};
+use tollgate::id::{ApplicationId, PlanId};
+use tollgate::issuer::KeyRing;
+use tollgate::mint::SigningKey;
+use tollgate::snapshot::{Inputs, Snapshot, compile};
+use tollgate::subscription::Index;
 use tollgate::time::UnixTime;
+use tollgate::token::{Algorithm, Cache};
 
-const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
-/// An application has this many.
+const SECONDS: i64 = 1_800_000_000;
+const NOW: UnixTime = UnixTime::from_seconds(SECONDS);
+/// An application has this many, one to each plan.
 const SUBSCRIPTIONS_EACH: usize = 10;
-const LOOKUPS: usize = 1_000_000;
+/// So many applications call; the same number whatever the size, so that what differs is the size alone.
+const CALLERS: usize = 100;
+const DECISIONS: usize = 400_000;
+const CHANGES: usize = 200;
+const BATCH: usize = 20_000;
 /// No factor in common with the sizes: neighbours in time are no neighbours in memory.
 const STRIDE: usize = 7_919;
 
+struct Fixed(Arc<Snapshot>);
+
+struct Memory(BTreeMap<PathBuf, String>);
+
 fn main() -> ExitCode {
-    // Cargo passes `--bench`; only the child is given a number.
-    if let Some(count) = std::env::args().find_map(|argument| argument.parse().ok()) {
-        measure(count);
-        return ExitCode::SUCCESS;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // Cargo passes `--bench`; only children are told what to do.
+    match arguments
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .as_slice()
+    {
+        ["fill", count, directory] => fill(count.parse().unwrap(), Path::new(directory)),
+        ["measure", count, directory] => measure(count.parse().unwrap(), Path::new(directory)),
+        _ => return everything(),
     }
-    let Ok(own) = std::env::current_exe() else {
-        return ExitCode::FAILURE;
-    };
-    println!("subscriptions  bytes/subscription  load        resync      by client   by key      change");
+    ExitCode::SUCCESS
+}
+
+fn everything() -> ExitCode {
+    let own = std::env::current_exe().unwrap();
+    println!(
+        "subscriptions  load    bytes/subscription  decision  by API key  all in turn  change: median, 9 of 10, longest"
+    );
     for count in ["1000", "1000000"] {
-        let status = Command::new(&own).arg(count).status();
-        if !status.is_ok_and(|status| status.success()) {
-            return ExitCode::FAILURE;
+        let directory = tempfile::tempdir().unwrap();
+        for task in ["fill", "measure"] {
+            let mut child = Command::new(&own);
+            let status = child.args([task, count]).arg(directory.path()).status();
+            if !status.is_ok_and(|status| status.success()) {
+                return ExitCode::FAILURE;
+            }
         }
     }
     ExitCode::SUCCESS
 }
 
-fn application(number: usize) -> Change {
-    Change::Application {
-        id: ApplicationId::new(format!("application-{number}")),
-        entry: Some(ApplicationEntry {
-            clients: vec![(None, format!("client-{number}").into())],
-            ..ApplicationEntry::default()
-        }),
+fn api_key(application: usize) -> String {
+    format!("key-of-application-{application}")
+}
+
+/// Writes the store: applications with one client id each, their subscriptions, half of them with a last day, and a key
+/// for one in ten.
+fn fill(count: usize, directory: &Path) {
+    let state = open(&directory.join("tollgate.redb")).unwrap();
+    let secret = state.api_key_secret().unwrap();
+    let write = |kind, id: String, value| Write {
+        key: Key::new(kind, id),
+        value: Some(value),
+    };
+    let mut writes = Vec::new();
+    for number in 0..count / SUBSCRIPTIONS_EACH {
+        let application = ApplicationRecord {
+            client_ids: vec![ClientIdRecord {
+                issuer: None,
+                id: format!("client-{number}"),
+            }],
+            ..ApplicationRecord::default()
+        };
+        let id = format!("application-{number}");
+        writes.push(write(
+            Kind::Application,
+            id.clone(),
+            records::write(&application).unwrap(),
+        ));
+        for plan in 0..SUBSCRIPTIONS_EACH {
+            let subscription = SubscriptionRecord {
+                status: SubscriptionStatus::Accepted,
+                from: None,
+                until: plan.is_multiple_of(2).then_some(2_000_000_000_000),
+                created_at: 0,
+                updated_at: 0,
+            };
+            let id = format!("{id}:orders:plan-{plan}");
+            writes.push(write(
+                Kind::Subscription,
+                id,
+                records::write(&subscription).unwrap(),
+            ));
+        }
+        let hash = secret.hash(&api_key(number));
+        let key = ApiKeyRecord {
+            hash: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+            prefix: "key-".to_owned(),
+            expires_at: None,
+            revoked_at: None,
+            created_at: 0,
+        };
+        writes.push(write(
+            Kind::ApiKey,
+            format!("{id}:orders:plan-9:1"),
+            records::write(&key).unwrap(),
+        ));
+    }
+    for writes in writes.chunks(BATCH) {
+        let batch = Batch {
+            based_on: state.store.revision().unwrap(),
+            writes: writes.to_vec(),
+            note: Vec::new(),
+        };
+        state.store.commit(batch).unwrap();
     }
 }
 
-/// One of an application's subscriptions, each to another plan; half of them with a last day.
-fn subscription(number: usize, status: Status) -> Change {
-    let last_day = UnixTime::from_seconds(2_000_000_000);
-    Change::Subscription {
-        application: ApplicationId::new(format!("application-{}", number / SUBSCRIPTIONS_EACH)),
-        plan: PlanId::of("orders", &format!("plan-{}", number % SUBSCRIPTIONS_EACH)),
-        entry: Some(SubscriptionEntry {
-            status,
-            from: None,
-            until: number.is_multiple_of(2).then_some(last_day),
-        }),
-    }
-}
-
-fn everything(count: usize) -> impl Iterator<Item = Change> {
-    let applications = (0..count / SUBSCRIPTIONS_EACH).map(application);
-    applications.chain((0..count).map(|number| subscription(number, Status::Accepted)))
-}
-
-fn measure(count: usize) {
+fn measure(count: usize, directory: &Path) {
+    let signer = SigningKey::generate(Algorithm::Es256).unwrap();
+    let snapshot = Arc::new(compiled(&signer));
+    let index = Arc::new(Index::default());
     let empty = resident_bytes();
-    let index = Index::default();
     let begun = Instant::now();
-    everything(count).for_each(|change| index.change(change));
+    let state = open(&directory.join("tollgate.redb")).unwrap();
+    index.set_key_secret(state.api_key_secret().unwrap());
+    let OpenState { store, .. } = state;
+    let cell = Arc::new(Fixed(Arc::clone(&snapshot)));
+    let registrar = Registrar::begin(
+        Box::new(store),
+        Arc::clone(&index),
+        cell,
+        Arc::new(Stages::default()),
+    )
+    .unwrap();
     let load = begun.elapsed();
+    assert_eq!(
+        index.counts(),
+        (count / SUBSCRIPTIONS_EACH, count),
+        "all of it is there"
+    );
     let each = resident_bytes().saturating_sub(empty) / count;
-    let begun = Instant::now();
-    index.resync(everything(count));
-    let resync = begun.elapsed();
 
     let applications = count / SUBSCRIPTIONS_EACH;
-    let clients: Vec<String> = (0..applications)
-        .map(|number| format!("client-{}", number * STRIDE % applications))
-        .collect();
-    let plan = PlanId::of("orders", "plan-3");
-    let by_client = average(clients.iter().cycle().take(LOOKUPS), |client| {
-        let application = index.application("https://login.example.com/", client)?;
-        index.subscription(&application.id, &plan)?.in_force(NOW).ok()
-    });
-
-    let secret = ApiKeySecret::new(&[7; 32]);
-    let keys: Vec<String> = (0..applications)
-        .map(|number| format!("key-number-{number}"))
-        .collect();
-    for (number, key) in keys.iter().enumerate() {
-        index.change(Change::ApiKey {
-            id: format!("key-{number}").into(),
-            entry: Some(ApiKeyEntry {
-                hash: secret.hash(key),
-                application: ApplicationId::new(format!("application-{number}")),
-                plan: plan.clone(),
-                expires_at: None,
-                revoked: false,
-            }),
+    let number = |place: usize| place * STRIDE % applications;
+    let callers: Vec<usize> = (0..CALLERS.min(applications)).map(number).collect();
+    let decisions = Decisions {
+        snapshot: &snapshot,
+        index: &index,
+        verdicts: Cache::new((applications * 4).max(65_536)),
+    };
+    let bearer = |application: usize| {
+        let claims = json!({
+            "iss": "https://login.example.com/", "aud": "https://api.example.com", "sub": "alice",
+            "azp": format!("client-{application}"), "iat": SECONDS - 60, "exp": SECONDS + 3600,
         });
-    }
-    index.set_key_secret(secret);
-    let by_key = average(keys.iter().cycle().take(LOOKUPS), |key| {
-        let (key, application) = index.api_key(key, NOW).ok()?;
-        index.subscription(&application.id, &key.plan)?.in_force(NOW).ok()
-    });
+        let token = signer.mint(Some("k1"), &claims).unwrap();
+        fields(AUTHORIZATION, &format!("Bearer {token}"))
+    };
+    let shown = |application: usize| fields(HeaderName::from_static("x-api-key"), &api_key(application));
+    let by_token = decisions.time(callers.iter().map(|caller| bearer(*caller)));
+    let by_key = decisions.time(callers.iter().map(|caller| shown(*caller)));
+    let in_turn = decisions.time((0..applications).map(number).map(bearer));
 
-    // A change is seen by the look-up that follows it: the time is that of both.
+    // Paused and resumed: written, durable, and seen by the look-up that follows.
+    let (actor, plan) = (Actor("bench".to_owned()), PlanId::of("orders", "plan-3"));
     let own = ApplicationId::new("application-0");
-    let statuses = [Status::Paused, Status::Accepted];
-    let change = average(statuses.iter().cycle().take(10_000), |status| {
-        index.change(subscription(3, *status));
-        let seen = index.subscription(&own, &plan)?.in_force(NOW).is_ok();
-        (seen == (*status == Status::Accepted)).then_some(())
-    });
+    let mut changes: Vec<Duration> = (0..CHANGES)
+        .map(|change| {
+            let action = if change % 2 == 0 {
+                Action::Pause
+            } else {
+                Action::Resume
+            };
+            let begun = Instant::now();
+            registrar
+                .act_on_subscription(&actor, "application-0:orders:plan-3", action, &None)
+                .unwrap();
+            let found = index.subscription(&own, &plan).unwrap();
+            let taken = begun.elapsed();
+            assert_eq!(found.in_force(NOW).is_ok(), action == Action::Resume);
+            taken
+        })
+        .collect();
+    changes.sort_unstable();
+    let [median, most, longest] = [CHANGES / 2, CHANGES * 9 / 10, CHANGES - 1]
+        .map(|place| changes.get(place).copied().unwrap_or_default());
+    let [by_token, by_key, in_turn] =
+        [by_token, by_key, in_turn].map(|time| format!("{} ns", time.as_nanos()));
     println!(
-        "{count:<13}  {each:<18}  {load:<10.1?}  {resync:<10.1?}  {by_client:<10.1?}  {by_key:<10.1?}  {change:.1?}"
+        "{count:<13}  {load:<6.1?}  {each:<18}  {by_token:<8}  {by_key:<10}  {in_turn:<11}  {median:.1?}, {most:.1?}, {longest:.1?}"
     );
 }
 
-/// The time of one, over all of them; each must succeed.
-fn average<T>(over: impl Iterator<Item = T>, mut each: impl FnMut(T) -> Option<()>) -> Duration {
-    let begun = Instant::now();
-    let mut count = 0;
-    for item in over {
-        assert!(black_box(each(item)).is_some(), "a look-up finds what is there");
-        count += 1;
+/// What decisions are made by.
+struct Decisions<'d> {
+    snapshot: &'d Snapshot,
+    index: &'d Index,
+    verdicts: Cache<Arc<Verdict>>,
+}
+
+// === impl Decisions ===
+
+impl Decisions<'_> {
+    /// The time of one decision, over all of these in turn; each must be a permit. The least of several rounds: what
+    /// disturbs a round makes it longer.
+    fn time(&self, headers: impl Iterator<Item = HeaderMap>) -> Duration {
+        let headers: Vec<HeaderMap> = headers.collect();
+        let plane = DataPlane {
+            snapshot: self.snapshot,
+            index: self.index,
+            verdicts: &self.verdicts,
+        };
+        let decide = |headers: &HeaderMap| {
+            let request = RequestView {
+                method: "GET",
+                host: "api.example.com",
+                path: "/orders/1",
+                query: None,
+                headers,
+                client: None,
+            };
+            let permitted = evaluate(&plane, black_box(&request), NOW, &mut ()).is_ok();
+            assert!(permitted, "every caller has a subscription");
+        };
+        headers.iter().for_each(decide);
+        let round = || {
+            let begun = Instant::now();
+            headers.iter().cycle().take(DECISIONS).for_each(decide);
+            begun.elapsed() / u32::try_from(DECISIONS).unwrap()
+        };
+        (0..5).map(|_| round()).min().unwrap()
     }
-    begun.elapsed() / count
+}
+
+impl Publish for Fixed {
+    fn publish(&self, _: Arc<Snapshot>) {}
+
+    fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl Files for Memory {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let text = self.0.get(path).ok_or(io::ErrorKind::NotFound)?;
+        Ok(text.clone().into_bytes())
+    }
+
+    fn list(&self, _: &Path) -> io::Result<Vec<PathBuf>> {
+        Ok(Vec::new())
+    }
+}
+
+fn fields(name: HeaderName, value: &str) -> HeaderMap {
+    HeaderMap::from_iter([(name, HeaderValue::from_str(value).unwrap())])
+}
+
+/// One API with a JWT plan that all tokens are for, and one for API keys.
+fn compiled(signer: &SigningKey) -> Snapshot {
+    const CONFIGURATION: &str = r#"
+[[listener]]
+address = "127.0.0.1:0"
+
+[[issuer]]
+name = "https://login.example.com/"
+algorithms = ["ES256"]
+audiences = ["https://api.example.com"]
+jwks.file = "jwks.json"
+
+[[upstream]]
+name = "sample"
+peers = ["127.0.0.1:9000"]
+
+[[api]]
+name = "orders"
+context_path = "/orders"
+upstream = "sample"
+[[api.plan]]
+name = "plan-3"
+security = "jwt"
+issuers = ["https://login.example.com/"]
+[[api.plan]]
+name = "plan-9"
+security = "api_key"
+"#;
+    let jwks = json!({ "keys": [signer.public_jwk("k1")] }).to_string();
+    let files = [("t.toml", CONFIGURATION), ("jwks.json", &jwks)];
+    let files = Memory(files.map(|(path, text)| (path.into(), text.to_owned())).into());
+    let inputs = Inputs {
+        files: &files,
+        key_ring: &KeyRing::default(),
+        stages: &Stages::default(),
+        now: NOW,
+        generation: 1,
+    };
+    let config = parse(Path::new("t.toml"), &files).map_err(|mistakes| mistakes.to_string());
+    let snapshot = compile(config.unwrap(), inputs).map_err(|mistakes| mistakes.to_string());
+    snapshot.unwrap()
 }
 
 /// What the process holds in memory (Linux, `proc(5)`); 0 elsewhere.

@@ -20,7 +20,7 @@ pub use api_key::{
 pub use change::{ApiKeyEntry, ApplicationEntry, Change, SubscriptionEntry};
 pub use claim_sets::{ClaimNames, ClaimSet};
 pub use declared::{Declared, DeclaredApplication, DeclaredSubscription};
-pub use index::{Collision, Index, RefusedKey};
+pub use index::{Collision, Index, RefusedKey, Successor};
 
 use crate::id::{ApplicationId, PlanId};
 use crate::time::UnixTime;

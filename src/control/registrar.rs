@@ -242,20 +242,19 @@ impl Registrar {
     }
 
     fn resync(&self, ledger: &mut Ledger) -> Result<(), StoreError> {
-        let mut changes = Vec::new();
         let mut moved = Vec::new();
+        let mut owners = Owners::default();
+        let successor = self.index.successor();
         let revision = self.store.load(&mut |key, record| {
             moved.extend(changes::moved_plan(&key, &record)?);
-            changes.extend(changes::change(&key, Some(&record))?);
+            if let Some(change) = changes::change(&key, Some(&record))? {
+                owners.note(&change);
+                successor.add(change);
+            }
             Ok(())
         })?;
-        changes.sort_by_key(turn);
-        let mut owners = Owners::default();
-        for change in &changes {
-            owners.note(change);
-        }
         self.restore(moved);
-        self.index.resync(changes.into_iter());
+        successor.take_over();
         *ledger = Ledger {
             applied: revision,
             owners,

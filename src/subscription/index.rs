@@ -51,6 +51,15 @@ pub struct RefusedKey {
     pub key: Option<Arc<ApiKey>>,
 }
 
+/// All that lives at run time, told anew entry by entry, while decisions go by what there was before.
+#[must_use = "it changes nothing until it takes over"]
+#[derive(Debug)]
+pub struct Successor<'i> {
+    index: &'i Index,
+    before: Arc<State>,
+    state: State,
+}
+
 /// The one application that everything in a token points to.
 #[derive(Default)]
 struct Identified(Option<Arc<Application>>);
@@ -210,23 +219,18 @@ impl Index {
 
     /// Replaces all that lives at run time, in one step. What stays the same stays the same entry.
     pub fn resync(&self, all: impl Iterator<Item = Change>) {
-        let before = self.state.load();
-        let state = State::default();
-        let mut keys = Vec::new();
-        for change in all {
-            match change {
-                // Subscriptions and keys share the ids of their applications, which are not here yet.
-                change @ Change::Application { .. } => state.apply(change, Some(&before)),
-                other => keys.push(other),
-            }
+        let successor = self.successor();
+        all.for_each(|change| successor.add(change));
+        successor.take_over();
+    }
+
+    /// Begins with nothing that lives at run time; decisions see none of it until it takes over.
+    pub fn successor(&self) -> Successor<'_> {
+        Successor {
+            index: self,
+            before: self.state.load_full(),
+            state: State::default(),
         }
-        for change in keys {
-            state.apply(change, Some(&before));
-        }
-        let state = Arc::new(state);
-        self.rename(&[&before, &state]);
-        self.state.store(Arc::clone(&state));
-        self.rename(&[&state]);
     }
 
     /// Adds what is new and changes what changed in the configuration; takes nothing away.
@@ -318,6 +322,24 @@ impl Index {
     /// Whether an application of the store is in force: none of its id is declared.
     fn is_in_force(&self, id: &ApplicationId) -> bool {
         !self.declared.applications.pin().contains_key(id)
+    }
+}
+
+// === impl Successor ===
+
+impl Successor<'_> {
+    /// Adds an entry. Those of one application share its id in memory if the application comes first.
+    pub fn add(&self, change: Change) {
+        self.state.apply(change, Some(&self.before));
+    }
+
+    /// Takes the place of what there was before, in one step.
+    pub fn take_over(self) {
+        let Self { index, before, state } = self;
+        let state = Arc::new(state);
+        index.rename(&[&before, &state]);
+        index.state.store(Arc::clone(&state));
+        index.rename(&[&state]);
     }
 }
 

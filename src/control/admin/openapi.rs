@@ -91,10 +91,10 @@ fn described(operation: &Operation) -> Value {
     }
     let mut responses = Map::new();
     responses.insert(status.to_string(), done);
-    responses.insert(
-        "default".to_owned(),
-        json!({ "$ref": "#/components/responses/Problem" }),
-    );
+    for status in refusals(operation) {
+        let problem = json!({ "$ref": "#/components/responses/Problem" });
+        responses.insert(status.to_string(), problem);
+    }
     let mut described = json!({
         "operationId": operation.id,
         "summary": operation.summary,
@@ -108,6 +108,29 @@ fn described(operation: &Operation) -> Value {
         );
     }
     described
+}
+
+/// The statuses with which the operation may be refused, each of them in `CODES`.
+fn refusals(operation: &Operation) -> Vec<u16> {
+    let has = |wanted: &[Field]| operation.fields.iter().any(|field| wanted.contains(field));
+    let changes = has(&[Field::IfMatch, Field::IfMatchRequired, Field::IdempotencyKey]);
+    let when = [
+        (400, true),
+        (401, true),
+        (404, operation.path.contains('{')),
+        (408, true),
+        (409, changes),
+        (412, has(&[Field::IfMatch, Field::IfMatchRequired])),
+        (413, true),
+        (415, operation.body.is_some()),
+        (421, true),
+        (422, operation.body.is_some()),
+        (428, has(&[Field::IfMatchRequired])),
+        (500, true),
+        (503, true),
+    ];
+    let may = when.iter().filter(|(_, may)| *may);
+    may.map(|(status, _)| *status).collect()
 }
 
 fn reference(schema: &str) -> Value {

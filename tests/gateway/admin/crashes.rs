@@ -77,13 +77,7 @@ fn survives_kills(rounds: usize) {
 }
 
 #[test]
-fn no_acknowledged_write_is_lost_by_kill_9() {
-    survives_kills(10);
-}
-
-#[test]
-#[ignore = "takes minutes; `make endurance`"]
-fn no_acknowledged_write_is_lost_by_kill_9_a_hundred_times() {
+fn no_acknowledged_write_is_lost_by_a_hundred_kills() {
     survives_kills(100);
 }
 

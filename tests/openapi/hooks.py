@@ -1,0 +1,58 @@
+"""Makes good requests be about something that is there, so that they are taken and change something.
+
+Left to itself, the generator asks for applications that nobody made. A bad request is left as it is.
+"""
+
+import random
+
+import schemathesis
+from scene import APPLICATIONS, MOVING, PLANS, STEPS, WAITING
+from schemathesis import GenerationMode
+
+MADE = random.Random(7)
+
+
+def _made():
+    return f"made-{MADE.randint(0, 40)}"
+
+
+def _place(case):
+    parameters, path = case.path_parameters, case.operation.path
+    if "/applications/" in path:
+        parameters["id"] = _made() if case.method == "DELETE" else MADE.choice(APPLICATIONS)
+    elif "/subscriptions/" in path:
+        step = path.rsplit("/", 1)[-1]
+        # What has ended is good for nothing else, and what has moved is found under another name.
+        own = WAITING.get(step) or {"close": APPLICATIONS[:2], "move": MOVING}.get(step, APPLICATIONS[4:])
+        parameters["id"] = f"{MADE.choice(own)}:orders:{MADE.choice(['manual'] if step in WAITING else PLANS)}"
+        if "number" in parameters:
+            parameters["number"] = str(MADE.randint(1, 12))
+    elif "/plans/" in path:
+        # Those of `orders` are left alone: a closed plan would end what all else is about.
+        parameters["api"] = "menu"
+        step = path.rsplit("/", 1)[-1]
+        parameters["plan"] = MADE.choice(STEPS.get(step, STEPS["close"]))
+
+
+def _body(case):
+    body, path = case.body, case.operation.path
+    if path == "/v1/applications":
+        body["id"] = MADE.choice([_made(), MADE.choice(APPLICATIONS)])
+    elif path == "/v1/subscriptions":
+        body.update(application=MADE.choice(APPLICATIONS[:2]), api="orders", plan=MADE.choice(PLANS))
+    elif path.endswith("/move"):
+        body["plan"] = MADE.choice(PLANS)
+    if "client_ids" in body:
+        body["client_ids"] = [{"id": f"client-{MADE.randint(0, 100_000)}"} for _ in body["client_ids"]]
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    if case.meta is None or case.meta.generation.mode != GenerationMode.POSITIVE or MADE.random() < 0.2:
+        return
+    if case.path_parameters:
+        _place(case)
+    if isinstance(case.body, dict):
+        _body(case)
+    if "If-Match" in (case.headers or {}) and MADE.random() < 0.8:
+        case.headers["If-Match"] = "*"
