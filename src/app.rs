@@ -36,7 +36,7 @@ use crate::control::load::{Loaded, load};
 use crate::control::reload::{Reloader, note_applied};
 use crate::control::state::StateError;
 use crate::control::status::{Readiness, StatusEndpoints};
-use crate::issuer::{KeyRing, KeySource};
+use crate::issuer::{KeyRing, KeySource, Trouble};
 use crate::proxy::{Cell, Gateway, KeyMiss, Verdicts};
 use crate::snapshot::Snapshot;
 use crate::subscription::Index;
@@ -378,7 +378,7 @@ fn watch_cells(telemetry: &Telemetry, cell: &Arc<Cell>, index: &Arc<Index>, verd
                     .set(i64::try_from(age).unwrap_or(i64::MAX));
             }
             for key in held.keys.keys() {
-                if let Some(used) = key.last_used() {
+                if let Some(used) = key.history().last_used() {
                     telemetry
                         .key_last_used
                         .child(&[name, key.kid().unwrap_or_default()])
@@ -402,22 +402,13 @@ fn troubles(cell: &Arc<Cell>) -> Box<dyn Fn() -> String + Send + Sync> {
         let now = Clock.now();
         let mut lines = String::new();
         for issuer in &cell.snapshot().issuers {
-            let KeySource::Jwks(schedule) = &issuer.source else {
-                continue;
-            };
-            let held = issuer.ring.held();
-            let trouble = match held.as_ref().map(|held| held.fetched_at) {
-                None => "no keys yet".to_owned(),
-                Some(at) if now >= at.plus(schedule.stale_after) => {
-                    format!(
-                        "no usable keys, stale since {}",
-                        moment(at.plus(schedule.stale_after))
-                    )
+            let trouble = match issuer.trouble(now) {
+                None => continue,
+                Some(Trouble::NoKeys) => "no keys yet".to_owned(),
+                Some(Trouble::Stale { since }) => format!("no usable keys, stale since {}", moment(since)),
+                Some(Trouble::Late { fetched_at }) => {
+                    format!("keys not refreshed since {}", moment(fetched_at))
                 }
-                Some(at) if now >= at.plus(schedule.refresh_interval.saturating_mul(2)) => {
-                    format!("keys not refreshed since {}", moment(at))
-                }
-                Some(_) => continue,
             };
             lines.push_str(&format!("issuer {}: {trouble}\n", issuer.name));
         }

@@ -5,16 +5,19 @@
 //! address that the operator has since replaced are never used again.
 
 mod approval;
+mod attempt;
 mod discovery;
 mod jwks_url;
 mod quarantine;
 mod ring;
 mod via;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use approval::{APPROVAL_LIFETIME, Approval, Approvals, ApprovalsError};
+pub use attempt::{Attempt, AttemptResult, Trouble};
 pub use discovery::{DiscoveryError, jwks_uri};
 pub use jwks_url::{JwksUrl, JwksUrlError};
 pub use quarantine::{Suspicion, Terms};
@@ -44,9 +47,29 @@ pub struct Issuer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeySource {
     /// Files, read when the snapshot was compiled.
-    Files,
+    Files(Vec<KeyFile>),
     /// A JWKS document that is fetched again and again.
     Jwks(Box<JwksSchedule>),
+}
+
+/// A file with keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFile {
+    /// What is in it.
+    pub holds: KeyFileKind,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
+/// What is in a file with keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyFileKind {
+    /// A key set: all keys of the issuer.
+    Jwks,
+    /// The public key of this id.
+    PublicKey(Box<str>),
+    /// The shared secret of this id.
+    Secret(Box<str>),
 }
 
 /// Where a key set that is fetched is found. It is part of what a ring belongs to.
@@ -87,7 +110,7 @@ impl Issuer {
             KeySource::Jwks(schedule) => self
                 .ring
                 .keys(|held| now < held.fetched_at.plus(schedule.stale_after)),
-            KeySource::Files => self.ring.keys(|_| true),
+            KeySource::Files(_) => self.ring.keys(|_| true),
         }
     }
 }

@@ -119,7 +119,7 @@ impl Gateway {
             Ok(Passed { permit, path }) => {
                 context.target = path;
                 if let Some(Proof::Token { key, .. }) = permit.caller().map(|caller| &caller.proof) {
-                    key.note_use(now);
+                    key.history().note_use(now);
                 }
                 Outcome::Permitted(permit)
             }

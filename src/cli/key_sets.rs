@@ -88,7 +88,7 @@ fn fetched<'s>(
 ) -> Result<Vec<(&'s Issuer, &'s JwksSchedule)>, ExitCode> {
     let fetched = snapshot.issuers.iter().filter_map(|issuer| match &issuer.source {
         KeySource::Jwks(schedule) => Some((issuer.as_ref(), schedule.as_ref())),
-        KeySource::Files => None,
+        KeySource::Files(_) => None,
     });
     let wanted: Vec<_> = fetched
         .filter(|(issuer, _)| named.is_none_or(|named| issuer.name.as_str() == named))

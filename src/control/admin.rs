@@ -6,6 +6,7 @@
 
 mod call;
 mod guard;
+mod issuers;
 mod openapi;
 mod operations;
 mod plans;

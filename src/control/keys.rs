@@ -26,7 +26,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use self::complaints::Complaints;
 use super::fetch::Fetcher;
 use crate::id::IssuerName;
-use crate::issuer::{Issuer, JwksSchedule, KeySource, Quarantined, Taken, Via};
+use crate::issuer::{Attempt, AttemptResult, Issuer, JwksSchedule, KeySource, Quarantined, Taken, Via};
 use crate::telemetry::Telemetry;
 use crate::time::Clock;
 use crate::token::{Fingerprint, Jwks, JwksError, Skipped, parse_jwks};
@@ -299,7 +299,7 @@ impl Fetching {
         let mut told = Told::default();
         loop {
             let began = Instant::now();
-            let next = self.refresh(&mut told).await;
+            let (next, result) = self.refresh(&mut told).await;
             // Who asked meanwhile has waited for this fetch, and prompts no other.
             let _ = pin!(self.desk.prompt.notified()).enable();
             ended = ended.wrapping_add(1);
@@ -307,6 +307,12 @@ impl Fetching {
             let due = began + self.jittered(next, ended).min(self.schedule.stale_after / 2);
             // Prompts before the cooldown is over wait for its end; they are one prompt together.
             let allowed = began + self.schedule.cooldown;
+            let at = Clock.now();
+            self.issuer.ring.note_attempt(Attempt {
+                at,
+                result,
+                next: at.plus(due.saturating_duration_since(Instant::now())),
+            });
             self.desk.round.send_replace(Round {
                 ended,
                 resting_until: Some(allowed),
@@ -322,11 +328,15 @@ impl Fetching {
         }
     }
 
-    /// Fetches once; returns when to do so again unprompted.
-    async fn refresh(&self, told: &mut Told) -> Duration {
+    /// Fetches once; returns when to do so again unprompted, and what came of it.
+    async fn refresh(&self, told: &mut Told) -> (Duration, AttemptResult) {
         let (brought, max_age) = match self.fetch().await {
             Ok(brought) => brought,
-            Err(failure) => return self.failed(&failure, told),
+            Err(failure) => {
+                let next = self.failed(&failure, told);
+                let Failure { cause, detail } = failure;
+                return (next, AttemptResult::Failed { cause, detail });
+            }
         };
         told.failures.end();
         let offered = brought.and_then(|jwks| {
@@ -342,9 +352,12 @@ impl Fetching {
                     let issuer = &self.issuer.name;
                     tracing::info!(event = "keys_quarantine_ended", %issuer, "the issuer shows acceptable keys");
                 }
-                self.fresh_for(max_age)
+                (self.fresh_for(max_age), AttemptResult::Taken)
             }
-            Err(quarantined) => self.quarantined(&quarantined, told),
+            Err(quarantined) => (
+                self.quarantined(&quarantined, told),
+                AttemptResult::Quarantined(quarantined),
+            ),
         }
     }
 

@@ -70,7 +70,7 @@ impl Probe for Record {
             TokenCheck::Key(key) => checks.key = Some(key.kid().map(ToOwned::to_owned)),
             TokenCheck::Signature => checks.signature = true,
             TokenCheck::Times { from, until } => checks.times = Some((from, until)),
-            TokenCheck::Audience => checks.audience = true,
+            TokenCheck::Audience(_) => checks.audience = true,
         }
     }
 }

@@ -120,7 +120,7 @@ impl Shown {
         let id = key.as_deref().unwrap_or("without id");
         let how = match self.key_name() {
             Some(_) => "named by the token",
-            None if issuer.source == KeySource::Files && id == "default" => "the default key",
+            None if matches!(issuer.source, KeySource::Files(_)) && id == "default" => "the default key",
             None => "the only one for the algorithm",
         };
         lines.push(Line::new("key", format!("{id}, {how}"), key.clone()).at(place.clone()));

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use arc_swap::{ArcSwapOption, Guard};
 
 use super::approval::Approval;
+use super::attempt::Attempt;
 use super::quarantine::{Suspicion, Terms, suspicion};
 use super::{Issuer, KeyAddress, KeySource};
 use crate::id::IssuerName;
 use crate::time::UnixTime;
-use crate::token::{Fingerprint, Jwks, KeySet, Skipped};
+use crate::token::{Fingerprint, Jwks, Key, KeyHistory, KeySet, Skipped};
 
 /// So many keys that are gone are remembered: years of rotations, or a document of a hostile issuer.
 const RETIRED_MAX: usize = 200;
@@ -21,6 +22,7 @@ const RETIRED_MAX: usize = 200;
 #[derive(Debug, Default)]
 pub struct Ring {
     held: ArcSwapOption<HeldKeys>,
+    attempt: ArcSwapOption<Attempt>,
 }
 
 /// Keys and since when they are here.
@@ -42,6 +44,8 @@ pub struct HeldKeys {
 #[derive(Debug, Default)]
 pub struct KeyRing {
     rings: papaya::HashMap<(IssuerName, KeyAddress), Arc<Ring>>,
+    /// Keys of files come in a new ring with every snapshot; what is known of each is here.
+    histories: papaya::HashMap<(IssuerName, Option<Box<str>>, Fingerprint), Arc<KeyHistory>>,
 }
 
 /// Keys in use by one decision.
@@ -145,11 +149,21 @@ impl Ring {
         })
     }
 
-    fn replace(&self, held: HeldKeys) {
-        if let Some(former) = self.held.load().as_ref() {
-            held.keys.remember_use(&former.keys);
-        }
+    fn replace(&self, mut held: HeldKeys) {
+        let former = self.held.load();
+        let recall = |key: &Key| former.as_ref()?.keys.history_of(key);
+        held.keys = held.keys.with_histories(recall, held.fetched_at);
         self.held.store(Some(Arc::new(held)));
+    }
+
+    /// Notes how a fetch went.
+    pub fn note_attempt(&self, attempt: Attempt) {
+        self.attempt.store(Some(Arc::new(attempt)));
+    }
+
+    /// How the last fetch went, if there was one.
+    pub fn attempt(&self) -> Option<Arc<Attempt>> {
+        self.attempt.load_full()
     }
 
     /// The present keys, stale or not: for metrics and operators, never for a decision.
@@ -202,12 +216,37 @@ impl KeyRing {
         Arc::clone(self.rings.pin().get_or_insert_with(key, Arc::default))
     }
 
-    /// Drops the rings that no issuer uses any more.
+    /// A ring for keys of files, which stay. Those that the issuer had before go on with their histories.
+    pub fn of_files(&self, issuer: &IssuerName, keys: KeySet, now: UnixTime) -> Arc<Ring> {
+        let histories = self.histories.pin();
+        let recall = |key: &Key| {
+            let name = (issuer.clone(), key.kid().map(Into::into), key.material());
+            Some(Arc::clone(
+                histories.get_or_insert_with(name, || Arc::clone(key.history())),
+            ))
+        };
+        Arc::new(Ring::with(keys.with_histories(recall, now), now))
+    }
+
+    /// Drops the rings that no issuer uses any more, and what is known of keys of files that are gone.
     pub fn retain(&self, issuers: &[Arc<Issuer>]) {
+        self.histories.pin().retain(|(name, ..), history| {
+            issuers.iter().any(|issuer| {
+                let held = || issuer.ring.held();
+                matches!(issuer.source, KeySource::Files(_))
+                    && issuer.name == *name
+                    && held().is_some_and(|held| {
+                        held.keys
+                            .keys()
+                            .iter()
+                            .any(|key| Arc::ptr_eq(key.history(), history))
+                    })
+            })
+        });
         self.rings.pin().retain(|(name, address), _| {
             issuers.iter().any(|issuer| match &issuer.source {
                 KeySource::Jwks(schedule) => issuer.name == *name && schedule.address == *address,
-                KeySource::Files => false,
+                KeySource::Files(_) => false,
             })
         });
     }

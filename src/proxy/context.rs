@@ -11,7 +11,7 @@ use super::view::Client;
 use crate::access::{CacheResult, Code, Denial, Observer, Permit};
 use crate::issuer::Issuer;
 use crate::time::UnixTime;
-use crate::token::{Algorithm, Probe};
+use crate::token::{Algorithm, Probe, TokenCheck};
 use crate::upstream::Tried;
 
 /// One request, from its header to its record.
@@ -122,6 +122,12 @@ impl Probe for Watch<'_> {
     fn signature_ends(&mut self, algorithm: Algorithm) {
         if let (Some(begun), Some(issuer)) = (self.begun.take(), self.issuer) {
             self.meters.signature_checked(issuer, algorithm, begun.elapsed());
+        }
+    }
+
+    fn passed(&mut self, check: TokenCheck<'_>) {
+        if let TokenCheck::Audience(key) = check {
+            key.history().note_verified();
         }
     }
 }

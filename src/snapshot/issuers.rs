@@ -14,7 +14,7 @@ use super::{Inputs, Names, claims, mistake, secrets, skipped_keys};
 use crate::config::{self, Located, Mistake, Mistakes, Place};
 use crate::id::IssuerName;
 use crate::identity::{ClaimMap, ClaimPath};
-use crate::issuer::{Approval, Approvals, Issuer, KeySource, Ring};
+use crate::issuer::{Approval, Approvals, Issuer, KeyFile, KeyFileKind, KeySource, Ring};
 use crate::token::{
     ACCESS_TOKEN_TYPE, Algorithm, AlgorithmSet, JWKS_BYTES_MAX, JWKS_KEYS_MAX, KID_BYTES_MAX, Key, KeySet,
     Profile, Rules, TokenTypes, parse_jwks,
@@ -167,11 +167,10 @@ fn draft(
         mistakes.push(Mistake::new(other, message));
         None
     } else {
-        secrets::compile(secrets, allowed, inputs, mistakes)
-            .map(|keys| (KeySource::Files, Arc::new(Ring::with(keys, inputs.now))))
+        secrets::compile(secrets, allowed, inputs, mistakes).map(|keys| of_files(&id, keys, inputs))
     };
     // Without keys there is a mistake; the draft still stands for the issuer, so that plans which name it are not blamed.
-    let (source, ring) = found.unwrap_or_else(|| (KeySource::Files, Arc::default()));
+    let (source, ring) = found.unwrap_or_else(|| (KeySource::Files(Vec::new()), Arc::default()));
     Draft {
         issuer: Arc::new(Issuer {
             name: id,
@@ -246,7 +245,7 @@ fn key_source(
     warnings: &mut Vec<String>,
     mistakes: &mut Mistakes,
 ) -> Option<(KeySource, Arc<Ring>)> {
-    let fixed = |keys: KeySet| (KeySource::Files, Arc::new(Ring::with(keys, inputs.now)));
+    let fixed = |keys| of_files(id, keys, inputs);
     let Written {
         discovery,
         jwks,
@@ -284,18 +283,34 @@ fn key_source(
     }
 }
 
+/// Keys that stay until the next reload.
+fn of_files(
+    id: &IssuerName,
+    (keys, files): (KeySet, Vec<KeyFile>),
+    inputs: Inputs<'_>,
+) -> (KeySource, Arc<Ring>) {
+    (
+        KeySource::Files(files),
+        inputs.key_ring.of_files(id, keys, inputs.now),
+    )
+}
+
 fn jwks_file(
     id: &IssuerName,
     file: &Located<std::path::PathBuf>,
     inputs: Inputs<'_>,
     warnings: &mut Vec<String>,
     mistakes: &mut Mistakes,
-) -> Option<KeySet> {
+) -> Option<(KeySet, Vec<KeyFile>)> {
     let parsed = inputs.files.read(&file.value).map_err(|error| error.to_string());
     match parsed.and_then(|text| parse_jwks(&text).map_err(|error| error.to_string())) {
         Ok(jwks) => {
             warnings.extend(skipped_keys(id.as_str(), &jwks.skipped));
-            Some(jwks.keys)
+            let file = KeyFile {
+                holds: KeyFileKind::Jwks,
+                path: file.value.clone(),
+            };
+            Some((jwks.keys, vec![file]))
         }
         Err(error) => {
             let message = format!(
@@ -308,7 +323,11 @@ fn jwks_file(
     }
 }
 
-fn key_files(entries: Vec<config::IssuerKey>, inputs: Inputs<'_>, mistakes: &mut Mistakes) -> Option<KeySet> {
+fn key_files(
+    entries: Vec<config::IssuerKey>,
+    inputs: Inputs<'_>,
+    mistakes: &mut Mistakes,
+) -> Option<(KeySet, Vec<KeyFile>)> {
     let count = entries.len();
     if let Some(first_too_many) = entries.get(JWKS_KEYS_MAX) {
         let message = format!("an issuer has at most {JWKS_KEYS_MAX} keys");
@@ -316,6 +335,7 @@ fn key_files(entries: Vec<config::IssuerKey>, inputs: Inputs<'_>, mistakes: &mut
         return None;
     }
     let mut keys = Vec::new();
+    let mut files = Vec::new();
     for config::IssuerKey { kid, file } in entries {
         if kid.value.len() > KID_BYTES_MAX {
             mistakes.push(mistake(&kid, "the key id", "is longer than 256 bytes"));
@@ -330,7 +350,13 @@ fn key_files(entries: Vec<config::IssuerKey>, inputs: Inputs<'_>, mistakes: &mut
             }
         });
         match text.and_then(|text| Key::from_text(&kid.value, &text).map_err(|error| error.to_string())) {
-            Ok(key) => keys.push(key),
+            Ok(key) => {
+                keys.push(key);
+                files.push(KeyFile {
+                    holds: KeyFileKind::PublicKey(kid.value.into()),
+                    path: file.value,
+                });
+            }
             Err(error) => {
                 let message = format!("the key file {} cannot be used: {error}", file.value.display());
                 mistakes.push(Mistake::new(file.place.clone(), message));
@@ -338,7 +364,7 @@ fn key_files(entries: Vec<config::IssuerKey>, inputs: Inputs<'_>, mistakes: &mut
         }
     }
     if keys.len() == count {
-        Some(KeySet::new(keys, Some(DEFAULT_KID)))
+        Some((KeySet::new(keys, Some(DEFAULT_KID)), files))
     } else {
         None
     }

@@ -6,6 +6,7 @@
 
 use super::{Inputs, mistake};
 use crate::config::{self, Located, Mistake, Mistakes};
+use crate::issuer::{KeyFile, KeyFileKind};
 use crate::token::{
     Algorithm, AlgorithmSet, JWKS_BYTES_MAX, JWKS_KEYS_MAX, KID_BYTES_MAX, Key, KeyKind, KeySet,
     SecretEncoding,
@@ -50,7 +51,7 @@ pub(super) fn compile(
     algorithms: AlgorithmSet,
     inputs: Inputs<'_>,
     mistakes: &mut Mistakes,
-) -> Option<KeySet> {
+) -> Option<(KeySet, Vec<KeyFile>)> {
     let count = entries.len();
     if let Some(first_too_many) = entries.get(JWKS_KEYS_MAX) {
         let message = format!("an issuer has at most {JWKS_KEYS_MAX} secrets");
@@ -65,6 +66,7 @@ pub(super) fn compile(
         return None;
     }
     let mut keys = Vec::new();
+    let mut files = Vec::new();
     for config::IssuerSecret { kid, file, encoding } in entries {
         if kid.value.len() > KID_BYTES_MAX {
             mistakes.push(mistake(&kid, "the key id", "is longer than 256 bytes"));
@@ -88,12 +90,18 @@ pub(super) fn compile(
             Key::from_secret(&kid.value, &secret, algorithms).map_err(|error| error.to_string())
         };
         match read() {
-            Ok(key) => keys.push(key),
+            Ok(key) => {
+                keys.push(key);
+                files.push(KeyFile {
+                    holds: KeyFileKind::Secret(kid.value.into()),
+                    path: file.value,
+                });
+            }
             Err(error) => {
                 let message = format!("the secret in {} cannot be used: {error}", file.value.display());
                 mistakes.push(Mistake::new(file.place.clone(), message));
             }
         }
     }
-    (keys.len() == count).then(|| KeySet::new(keys, Some(DEFAULT_KID)))
+    (keys.len() == count).then(|| (KeySet::new(keys, Some(DEFAULT_KID)), files))
 }

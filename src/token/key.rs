@@ -10,7 +10,6 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use aws_lc_rs::encoding::AsDer as _;
@@ -21,6 +20,7 @@ use super::algorithm::{Algorithm, AlgorithmSet, Check, KeyKind};
 use super::error::TokenError;
 use super::fingerprint::Fingerprint;
 use super::hint::{KeyHint, Thumbprint};
+use super::history::KeyHistory;
 use super::{key_text, shared_secret, weak};
 use crate::time::UnixTime;
 
@@ -39,7 +39,7 @@ pub struct Key {
     fingerprint: [u8; 32],
     /// SHA-256 of the bytes alone, whose length and form tell the kind: the key under whatever id and algorithms.
     material: Fingerprint,
-    last_used_seconds: AtomicI64,
+    history: Arc<KeyHistory>,
 }
 
 enum Verifier {
@@ -194,7 +194,7 @@ impl Key {
             kid: kid.map(Into::into),
             verifiers,
             thumbprints: Vec::new(),
-            last_used_seconds: AtomicI64::new(0),
+            history: Arc::default(),
         }
     }
 
@@ -209,20 +209,9 @@ impl Key {
         self.kid.as_deref()
     }
 
-    /// Notes for the metrics that a token was verified with it. An edge calls this; nothing decides by it.
-    pub fn note_use(&self, now: UnixTime) {
-        // Read before write: within one second, all cores share the line without fighting over it.
-        if self.last_used_seconds.load(Ordering::Relaxed) != now.seconds() {
-            self.last_used_seconds.store(now.seconds(), Ordering::Relaxed);
-        }
-    }
-
-    /// When a token was last verified with it, if ever.
-    pub fn last_used(&self) -> Option<UnixTime> {
-        match self.last_used_seconds.load(Ordering::Relaxed) {
-            0 => None,
-            seconds => Some(UnixTime::from_seconds(seconds)),
-        }
+    /// Since when it is here, and how it was used. Shared by all that were this key, one set after the other.
+    pub const fn history(&self) -> &Arc<KeyHistory> {
+        &self.history
     }
 
     /// Whether two keys are one: same id, same bytes, same algorithms.
@@ -304,14 +293,27 @@ impl KeySet {
         }
     }
 
-    /// Takes over from `former` when its keys were last used, for those that are still here.
-    pub fn remember_use(&self, former: &Self) {
-        for key in &self.keys {
-            let same = former.keys.iter().find(|former| former.is_same(key));
-            if let Some(used) = same.and_then(|same| same.last_used()) {
-                key.note_use(used);
+    /// The set as it is put in place at this moment: keys that were here before, which `recall` knows, go on with the
+    /// history that they had; those of the others begins.
+    #[must_use]
+    pub fn with_histories(mut self, recall: impl Fn(&Key) -> Option<Arc<KeyHistory>>, now: UnixTime) -> Self {
+        for key in &mut self.keys {
+            // Nobody else has a set yet that is about to be put in place.
+            if let Some(key) = Arc::get_mut(key)
+                && let Some(history) = recall(key)
+            {
+                key.history = history;
             }
+            key.history.begin(now);
         }
+        self
+    }
+
+    /// The history of the key that has this id and is made of this.
+    pub fn history_of(&self, key: &Key) -> Option<Arc<KeyHistory>> {
+        let mut keys = self.keys.iter();
+        let own = keys.find(|own| own.kid == key.kid && own.material == key.material)?;
+        Some(Arc::clone(&own.history))
     }
 
     /// All keys.

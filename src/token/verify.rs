@@ -58,8 +58,8 @@ pub enum TokenCheck<'c> {
         /// The first moment at which they are good no longer.
         until: UnixTime,
     },
-    /// A plan accepts the audience.
-    Audience,
+    /// A plan accepts the audience. That is the last check: this key has vouched for a token that is good.
+    Audience(&'c Key),
 }
 
 /// Told where the expensive part begins and ends, and what a token has passed. The core reads no clock and writes no
@@ -158,7 +158,7 @@ impl<'t> UnverifiedToken<'t> {
                 Audience::One(_) | Audience::Many(_) => TokenError::AudienceMismatch,
             });
         }
-        probe.passed(TokenCheck::Audience);
+        probe.passed(TokenCheck::Audience(&key));
         let hint = self.header.key_hint().to_owned();
         Ok(VerifiedToken {
             claims: self.claims,

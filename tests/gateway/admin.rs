@@ -8,6 +8,8 @@ mod door;
 mod life;
 mod stages;
 mod states;
+mod rules;
+mod views;
 
 use serde_json::{Value, json};
 use tollgate::token::Algorithm;

@@ -20,11 +20,11 @@ use std::thread;
 
 use tollgate::token::Algorithm;
 
-use self::server::{KeyServer, Page};
+pub(crate) use self::server::{KeyServer, Page};
 use crate::harness::{Connection, Gateway, Issuer, Upstream, get};
 
 /// An issuer of ES256 tokens whose keys are fetched; `timing` holds further `jwks.` keys.
-fn issuer(name: &str, server: SocketAddr, timing: &str) -> String {
+pub(crate) fn issuer(name: &str, server: SocketAddr, timing: &str) -> String {
     format!(
         "[[issuer]]\nname = \"{name}\"\nalgorithms = [\"ES256\"]\naudiences = [\"https://api.example.com\"]\n\
          jwks.url = \"http://{server}/jwks\"\n{timing}\n"

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::issuers;
 use super::operations::{Field, Operation, operations};
 use super::problem::CODES;
 use crate::api::{Security, Stage};
@@ -212,14 +213,8 @@ fn schemas(codes: &[&str]) -> Value {
                 "validation": { "enum": ["auto", "manual"] },
             }), &["name", "security", "stage", "validation"]) },
         }), &["name", "plans"])),
-        "Issuers": list(object(json!({
-            "name": { "type": "string" }, "usable": { "type": "boolean" },
-            "fetched_at": { "type": ["string", "null"], "format": "date-time" },
-            "keys": { "type": "array", "items": object(json!({
-                "kid": { "type": ["string", "null"] },
-                "last_used": { "type": ["string", "null"], "format": "date-time" },
-            }), &["kid", "last_used"]) },
-        }), &["name", "usable", "fetched_at", "keys"])),
+        "Issuer": issuers::schema(),
+        "Issuers": list(reference("Issuer")),
         "Snapshot": object(json!({
             "generation": { "type": "integer" }, "revision": { "type": "integer" }, "apis": { "type": "integer" },
             "issuers": { "type": "integer" }, "upstreams": { "type": "integer" },
@@ -234,7 +229,7 @@ fn schemas(codes: &[&str]) -> Value {
     })
 }
 
-fn object(properties: Value, required: &[&str]) -> Value {
+pub(super) fn object(properties: Value, required: &[&str]) -> Value {
     json!({
         "type": "object", "properties": properties, "required": required, "additionalProperties": false,
     })

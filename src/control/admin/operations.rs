@@ -5,7 +5,7 @@ use http::Method;
 
 use super::call::{Answer, Call};
 use super::problem::Problem;
-use super::{openapi, plans, subscribers, views};
+use super::{issuers, openapi, plans, subscribers, views};
 
 /// One operation.
 pub(super) struct Operation {
@@ -226,7 +226,14 @@ pub(super) fn operations() -> Vec<Operation> {
             "list_issuers",
             "Issuers with their keys",
             "Issuers",
-            views::issuers,
+            issuers::list,
+        ),
+        view(
+            "/v1/issuers/{name}",
+            "get_issuer",
+            "One issuer with its keys; its name percent-encoded",
+            "Issuer",
+            issuers::get,
         ),
         view(
             "/v1/snapshot",

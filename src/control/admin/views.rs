@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use super::call::{Answer, Call};
 use super::problem::Problem;
 use crate::control::state::Revision;
-use crate::issuer::Issuer;
 use crate::time::{Clock, UnixTime};
 
 type Answered = Result<Answer, Problem>;
@@ -26,13 +25,6 @@ pub(super) fn apis(call: &Call) -> Answered {
         json!({ "name": api.name.as_str(), "plans": plans.collect::<Vec<_>>() })
     });
     Answer::ok(&json!({ "items": apis.collect::<Vec<_>>() }))
-}
-
-pub(super) fn issuers(call: &Call) -> Answered {
-    let snapshot = call.api.cell.snapshot();
-    let now = Clock.now();
-    let issuers = snapshot.issuers.iter().map(|found| issuer(found, now));
-    Answer::ok(&json!({ "items": issuers.collect::<Vec<_>>() }))
 }
 
 pub(super) fn snapshot(call: &Call) -> Answered {
@@ -78,21 +70,8 @@ fn in_force(call: &Call) -> Result<Value, Problem> {
     }))
 }
 
-fn issuer(issuer: &Issuer, now: UnixTime) -> Value {
-    let held = issuer.ring.held();
-    let keys = held.iter().flat_map(|held| held.keys.keys()).map(|key| {
-        let used = key.last_used().map(shown);
-        json!({ "kid": key.kid(), "last_used": used })
-    });
-    json!({
-        "name": issuer.name.as_str(),
-        "usable": issuer.keys(now).is_some(),
-        "fetched_at": held.as_ref().map(|held| shown(held.fetched_at)),
-        "keys": keys.collect::<Vec<_>>(),
-    })
-}
-
-fn shown(time: UnixTime) -> Option<String> {
+/// As RFC 3339 writes it.
+pub(super) fn shown(time: UnixTime) -> Option<String> {
     let time = jiff::Timestamp::from_millisecond(time.millis()).ok()?;
     Some(time.to_string())
 }

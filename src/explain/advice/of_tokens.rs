@@ -61,7 +61,7 @@ impl Case<'_> {
             return Advice::default();
         };
         let hint = match &issuer.source {
-            KeySource::Files => "the issuer's keys are not here".to_owned(),
+            KeySource::Files(_) => "the issuer's keys are not here".to_owned(),
             _ => "the issuer's keys are fetched, and they are not here or too old".to_owned(),
         };
         Advice::new(self.cites.issuer_any(issuer.name.as_str(), &KEY_SOURCES), hint)

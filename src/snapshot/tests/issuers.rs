@@ -231,7 +231,7 @@ fn approvals_are_for_the_issuer_and_nobody_else() {
         assert_eq!(snapshot.approvals, std::path::PathBuf::from(file));
         match &snapshot.issuers[0].source {
             crate::issuer::KeySource::Jwks(schedule) => schedule.terms.approval,
-            crate::issuer::KeySource::Files => None,
+            crate::issuer::KeySource::Files(_) => None,
         }
     };
     assert_eq!(approval("none"), None);

@@ -18,7 +18,7 @@ const DRIP: Duration = Duration::from_millis(100);
 
 /// What a key server answers.
 #[derive(Debug, Clone)]
-pub(super) enum Page {
+pub(crate) enum Page {
     /// These bytes.
     Bytes(Vec<u8>),
     /// These bytes, after a while.
@@ -30,7 +30,7 @@ pub(super) enum Page {
 }
 
 /// A key server.
-pub(super) struct KeyServer {
+pub(crate) struct KeyServer {
     address: SocketAddr,
     /// Its port, while it is down.
     reserved: Option<Socket>,
@@ -56,7 +56,7 @@ fn reserve(address: SocketAddr) -> Socket {
 
 impl Page {
     /// A key set.
-    pub(super) fn keys(jwks: &str) -> Self {
+    pub(crate) fn keys(jwks: &str) -> Self {
         Self::Bytes(respond(200, &[("Content-Type", "application/json")], jwks))
     }
 }
@@ -65,14 +65,14 @@ impl Page {
 
 impl KeyServer {
     /// A server that answers with this page.
-    pub(super) fn start(page: Page) -> Self {
+    pub(crate) fn start(page: Page) -> Self {
         let mut server = Self::down(page);
         server.up();
         server
     }
 
     /// A server that will have an address, and does not listen there yet.
-    pub(super) fn down(page: Page) -> Self {
+    pub(crate) fn down(page: Page) -> Self {
         let reserved = reserve(SocketAddr::from(([127, 0, 0, 1], 0)));
         let address = reserved.local_addr().unwrap().as_socket().unwrap();
         Self {
@@ -88,12 +88,12 @@ impl KeyServer {
     }
 
     /// Where it is, or will be.
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Begins to listen.
-    pub(super) fn up(&mut self) {
+    pub(crate) fn up(&mut self) {
         let reserved = self.reserved.take().expect("it is down");
         reserved.listen(128).unwrap();
         let listener = TcpListener::from(reserved);
@@ -112,7 +112,7 @@ impl KeyServer {
     }
 
     /// Stops listening.
-    pub(super) fn go_down(&mut self) {
+    pub(crate) fn go_down(&mut self) {
         self.shared.down.store(true, Ordering::SeqCst);
         if let Some(accepting) = self.accepting.take() {
             // Wakes it; it then closes its listener.
@@ -123,12 +123,12 @@ impl KeyServer {
     }
 
     /// Answers with another page from now on.
-    pub(super) fn show(&self, page: Page) {
+    pub(crate) fn show(&self, page: Page) {
         *self.shared.page.lock().unwrap() = page;
     }
 
     /// Waits until it was not asked for so long.
-    pub(super) fn wait_until_rested(&self, cooldown: Duration) {
+    pub(crate) fn wait_until_rested(&self, cooldown: Duration) {
         // A little more: when it was asked is known here a little late.
         let rest = cooldown + Duration::from_millis(50);
         wait_until("the cooldown to be over", || {
@@ -138,7 +138,7 @@ impl KeyServer {
     }
 
     /// When it was asked.
-    pub(super) fn asked(&self) -> Vec<Instant> {
+    pub(crate) fn asked(&self) -> Vec<Instant> {
         self.shared.asked.lock().unwrap().clone()
     }
 }
