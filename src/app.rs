@@ -6,6 +6,7 @@
 
 mod administration;
 mod bind;
+mod explaining;
 mod log;
 mod signals;
 
@@ -247,7 +248,7 @@ impl App {
             .chain(&metrics)
             .map(|bound| bound.address)
             .collect();
-        administration.serve(Arc::clone(&cell) as Arc<dyn Publish>, hangups.sender)?;
+        administration.serve(&cell, &index, hangups.sender)?;
         for bound in &listeners {
             tracing::info!(event = "listening", name = "listener", address = %bound.address, "callers connect here");
         }

@@ -12,6 +12,7 @@ mod decode;
 mod mistake;
 mod outline;
 mod place;
+mod plain;
 mod read;
 mod schema;
 mod source;
@@ -24,7 +25,7 @@ mod tests;
 
 pub use decode::known_keys;
 pub use mistake::{Mistake, Mistakes};
-pub use outline::{Spot, Written};
+pub use outline::{Setting, Spot, Written};
 pub use place::{Located, Place};
 pub use read::{FILE_BYTES_MAX, FILES_MAX, Files, parse};
 pub use schema::*;

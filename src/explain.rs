@@ -20,7 +20,7 @@ mod words;
 use std::net::IpAddr;
 
 pub use question::{NotARequest, Question};
-pub use report::{Cite, Denied, Explanation, Line, Outcome, Stage, Verdict};
+pub use report::{Cite, Denied, Explanation, Line, Outcome, Stage, StoreRecord, Verdict};
 
 use self::record::Record;
 use crate::access::DataPlane;

@@ -5,6 +5,7 @@
 //! a [`Snapshot`] or every mistake with its place. Files and the present time come in as arguments. Compiling changes
 //! nothing that the running gateway sees.
 
+mod admin;
 mod api_keys;
 mod apis;
 mod audiences;
@@ -27,11 +28,13 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use admin::{AdminSettings, AdminTls};
 pub use catalogue::{Listed, ListedPlan};
 pub use places::{
-    ApiPlaces, ApplicationPlaces, IssuerPlaces, Mapped, Places, PlanPlaces, RoutePlaces, Spot, Written,
+    ApiPlaces, ApplicationPlaces, IssuerPlaces, Mapped, Places, PlanPlaces, RoutePlaces, Setting, Spot,
+    Written,
 };
-pub use server::{AccessLogSettings, AdminSettings, HttpSettings, ProcessSettings};
+pub use server::{AccessLogSettings, HttpSettings, ProcessSettings};
 
 use crate::api::{Api, Plan, Route, Stages};
 use crate::config::{Config, Files, Located, Mistake, Mistakes, Place};
@@ -137,7 +140,7 @@ pub fn compile(mut config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mista
         state,
         admin,
     };
-    let (mut http, process) = server::compile(server, edges, &mut kept, &mut warnings, &mut mistakes);
+    let (mut http, process) = server::compile(server, edges, inputs, &mut kept, &mut warnings, &mut mistakes);
     let issuers = issuers::compile(issuers, &shared, inputs, &mut warnings, &mut mistakes);
     let upstreams = upstreams::compile(upstreams, &mut mistakes);
     life::judge_security(&apis, inputs.stages, &mut mistakes);

@@ -90,12 +90,13 @@ struct Disk;
 /// One text, whatever file is asked for first; it includes nothing.
 struct Text(String);
 
-/// A key set for every `*.json` that is asked for, a secret for every `*.txt`, a certificate for every `*.crt`, no
-/// approvals, and a public key for every other file.
+/// A key set for every `*.json` that is asked for, a secret for every `*.txt`, a certificate for every `*.crt`, its
+/// private key for every `*.key`, no approvals, and a public key for every other file.
 struct Keys {
     jwks: String,
     secret: Secret<String>,
     certificate: String,
+    private: String,
     pem: String,
 }
 
@@ -128,10 +129,12 @@ impl Files for Text {
 impl Keys {
     fn new() -> Result<Self, Box<dyn Error>> {
         let key = SigningKey::generate(Algorithm::Es256)?;
+        let (certificate, private) = certificate()?;
         Ok(Self {
             jwks: json!({ "keys": [key.public_jwk("k1")] }).to_string(),
             secret: SharedSecret::generate(Algorithm::Hs512)?,
-            certificate: certificate()?,
+            certificate,
+            private,
             pem: key.public_pem(),
         })
     }
@@ -143,6 +146,7 @@ impl Files for Keys {
             Some("json") => &self.jwks,
             Some("txt") => self.secret.expose(),
             Some("crt") => &self.certificate,
+            Some("key") => &self.private,
             Some("approvals") => return Err(io::ErrorKind::NotFound.into()),
             _ => &self.pem,
         };
@@ -154,9 +158,10 @@ impl Files for Keys {
     }
 }
 
-fn certificate() -> Result<String, Box<dyn Error>> {
+fn certificate() -> Result<(String, String), Box<dyn Error>> {
     let key = rcgen::KeyPair::generate()?;
-    Ok(rcgen::CertificateParams::default().self_signed(&key)?.pem())
+    let certificate = rcgen::CertificateParams::default().self_signed(&key)?;
+    Ok((certificate.pem(), key.serialize_pem()))
 }
 
 /// What the gateway would run.

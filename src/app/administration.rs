@@ -8,13 +8,14 @@ use tokio::sync::mpsc;
 
 use super::StartError;
 use super::bind::{Bound, bind};
+use super::explaining::Explainer;
 use crate::api::Stages;
 use crate::control::Publish;
-use crate::control::admin::{AdminApi, AdminToken, open_token, serve};
+use crate::control::admin::{AdminApi, AdminToken, Demands, open_token, serve};
 use crate::control::registrar::Registrar;
 use crate::control::state::{OpenState, StateError, Store, open};
 use crate::proxy::Cell;
-use crate::snapshot::ProcessSettings;
+use crate::snapshot::{AdminTls, ProcessSettings};
 use crate::subscription::Index;
 
 /// What is on disk, and a socket.
@@ -26,8 +27,9 @@ pub(super) struct Prepared {
 /// Where the admin API will listen, and to whom.
 struct Door {
     bound: Bound,
-    token: AdminToken,
+    token: Option<AdminToken>,
     hosts: Vec<String>,
+    tls: Option<AdminTls>,
 }
 
 /// What changes callers' rights at run time.
@@ -45,7 +47,13 @@ impl Prepared {
             None => None,
             Some(admin) => Some(Door {
                 bound: bind(admin.address)?,
-                token: open_token(&admin.token_file).map_err(StateError::from)?,
+                token: admin
+                    .token_file
+                    .as_deref()
+                    .map(open_token)
+                    .transpose()
+                    .map_err(StateError::from)?,
+                tls: admin.tls.clone(),
                 hosts: admin.hosts.clone(),
             }),
         };
@@ -106,20 +114,42 @@ impl Administration {
     /// Opens the door, if there is one.
     pub(super) fn serve(
         self,
-        cell: Arc<dyn Publish>,
+        cell: &Arc<Cell>,
+        index: &Arc<Index>,
         reload: mpsc::Sender<&'static str>,
     ) -> Result<(), StartError> {
         let (Some(registrar), Some(door)) = (self.registrar, self.door) else {
             return Ok(());
         };
-        let Door { bound, token, hosts } = door;
+        let Door {
+            bound,
+            token,
+            hosts,
+            tls,
+        } = door;
         tracing::info!(event = "listening", name = "admin", address = %bound.address, "operators connect here");
         let api = AdminApi {
             registrar,
-            cell,
+            explain: Box::new(Explainer::new(cell, index)),
+            cell: Arc::clone(cell) as Arc<dyn Publish>,
             reload,
-            actor: token.actor(),
         };
-        Ok(serve(api, token, &hosts, bound.listen()?)?)
+        let demands = Demands {
+            token,
+            certificate: tls.as_ref().is_some_and(AdminTls::demands_certificate),
+        };
+        let tls = tls.map(|tls| present_tls(tls, Arc::clone(cell)));
+        Ok(serve(api, demands, &hosts, bound.listen()?, tls)?)
     }
+}
+
+/// Certificates as they are in their files by now; those of the start, if the configuration names others since.
+fn present_tls(first: AdminTls, cell: Arc<Cell>) -> Box<dyn Fn() -> Arc<rustls::ServerConfig> + Send + Sync> {
+    Box::new(move || {
+        let snapshot = cell.snapshot();
+        let present = snapshot.process.admin.as_ref();
+        let present = present.and_then(|admin| admin.tls.as_ref());
+        let present = present.filter(|present| **present == first);
+        Arc::clone(present.unwrap_or(&first).config())
+    })
 }

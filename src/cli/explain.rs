@@ -24,9 +24,6 @@ use crate::subscription::Index;
 use crate::time::{Clock, UnixTime};
 use crate::token::{Cache, JWKS_BYTES_MAX, Jwks, Skipped, TOKEN_BYTES_MAX, parse_jwks};
 
-/// Where a request goes that names no host.
-const HOST: &str = "localhost";
-
 /// Says what would become of a request, stage by stage, and which lines of the configuration decided it. Ends with 0 if
 /// the request would be permitted and with 1 if it would be denied.
 #[derive(Debug, Args)]
@@ -164,23 +161,10 @@ impl Explain {
     }
 
     fn question(&self) -> Result<Question, String> {
-        let (url_host, target) = split_url(&self.url);
-        let say = |error: crate::explain::NotARequest| format!("this is no request: {error}");
-        let mut question = Question::new(&self.method, &target).map_err(say)?;
-        if let Some(host) = self.host.as_deref().or(url_host) {
-            question = question.field("host", host.as_bytes()).map_err(say)?;
-        }
-        for (name, value) in &self.headers {
-            question = question.field(name, value.expose().as_bytes()).map_err(say)?;
-        }
-        if !question.has_host() {
-            question = question.field("host", HOST.as_bytes()).map_err(say)?;
-        }
-        if let Some(token) = self.read_token()? {
-            let value = format!("Bearer {}", token.expose());
-            question = question.field("authorization", value.as_bytes()).map_err(say)?;
-        }
-        Ok(question)
+        let token = self.read_token()?;
+        let host = self.host.as_deref();
+        Question::written(&self.method, &self.url, host, &self.headers, token.as_ref())
+            .map_err(|error| format!("this is no request: {error}"))
     }
 
     fn read_token(&self) -> Result<Option<Secret<String>>, String> {
@@ -239,26 +223,6 @@ impl Given {
             ));
         }
     }
-}
-
-/// The host of a whole URL, and what stands in the request line.
-fn split_url(url: &str) -> (Option<&str>, String) {
-    let scheme = ["http://", "https://"].into_iter().find(|scheme| {
-        url.get(..scheme.len())
-            .is_some_and(|head| head.eq_ignore_ascii_case(scheme))
-    });
-    let Some(rest) = scheme.and_then(|scheme| url.get(scheme.len()..)) else {
-        return (None, url.to_owned());
-    };
-    // A fragment is the caller's own (RFC 9110 section 4.2.5).
-    let rest = rest.split('#').next().unwrap_or_default();
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (host, target) = rest.split_at(end);
-    let target = match target.starts_with('/') {
-        true => target.to_owned(),
-        false => format!("/{target}"),
-    };
-    (Some(host), target)
 }
 
 /// At most what a token may have, and a little more, so that one that is too long is refused as such.

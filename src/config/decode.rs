@@ -140,6 +140,13 @@ impl Draft {
         std::mem::take(&mut self.includes)
     }
 
+    /// The headers of tables that were not written, and have defaults.
+    pub(super) fn unwritten_tables(&self) -> String {
+        let tables = [("server", &self.server_at), ("keys", &self.keys_at)];
+        let unwritten = tables.iter().filter(|(_, at)| at.is_none());
+        unwritten.map(|(name, _)| format!("[{name}]\n")).collect()
+    }
+
     pub(super) fn finish(self) -> Config {
         self.config
     }

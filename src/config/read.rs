@@ -61,6 +61,7 @@ pub fn parse(main: &Path, files: &dyn Files) -> Result<Config, Mistakes> {
             reading.file(&path, Some(&pattern.place));
         }
     }
+    reading.unwritten();
     if reading.mistakes.is_empty() {
         Ok(reading.draft.finish())
     } else {
@@ -119,6 +120,15 @@ impl Reading<'_> {
         let (mistakes, written) = sheet.into_parts();
         self.mistakes = mistakes;
         self.draft.note_places(written);
+    }
+
+    /// Tables that nobody wrote and whose defaults are in force all the same: they are decoded as if they stood in a file
+    /// without a name and without a key, so that what is shown of them is what holds.
+    fn unwritten(&mut self) {
+        let text = self.draft.unwritten_tables();
+        if let Ok(source) = Source::new(Arc::from(Path::new("")), text.into_bytes()) {
+            self.source(&source, false);
+        }
     }
 
     /// The files that a pattern means, sorted by name.

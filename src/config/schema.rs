@@ -154,9 +154,24 @@ pub struct Admin {
     /// `address`, required: `ip:port`.
     pub address: Located<SocketAddr>,
     /// `token_file`, required: the file of the bearer token, relative to the file that names it; made if absent.
-    pub token_file: Located<PathBuf>,
+    pub token_file: Option<Located<PathBuf>>,
     /// `hosts`: further names under which it is called. Default none.
     pub hosts: Vec<Located<String>>,
+    /// `tls`: certificates, in place of plain HTTP.
+    pub tls: Option<AdminTls>,
+    /// `danger_allow_http`: plain HTTP beyond loopback. Default false.
+    pub danger_allow_http: bool,
+}
+
+/// `[admin] tls`: whom callers talk to, and whose certificates they show.
+#[derive(Debug, Clone)]
+pub struct AdminTls {
+    /// `certificate`, required: PEM, the chain that the API shows.
+    pub certificate: Located<PathBuf>,
+    /// `key`, required: PEM, its private key.
+    pub key: Located<PathBuf>,
+    /// `client_ca`: PEM; callers show a certificate that one of these has signed. Default: none is asked for.
+    pub client_ca: Option<Located<PathBuf>>,
 }
 
 /// `[keys]`: what concerns the keys of all issuers.

@@ -8,10 +8,12 @@
 use std::cell::Cell;
 use std::ops::Range;
 
-use toml::de::DeTable;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use super::mistake::{Mistake, quoted};
-use super::outline::Noted;
+use super::outline::{Noted, NotedKey};
+use super::plain::{self, Plain};
 use super::value::{Sheet, Value};
 
 /// One kind of table: its place in the language and its keys.
@@ -40,6 +42,8 @@ pub(super) struct TableReader<'a> {
     shape: &'static Shape,
     span: Range<usize>,
     table: &'a DeTable<'a>,
+    /// Its place among the sheet's notes.
+    noted: usize,
     /// One bit a key of the shape: it was asked for.
     asked: Cell<u64>,
 }
@@ -63,6 +67,13 @@ impl Shape {
         known
     }
 
+    fn value_names(&self) -> impl Iterator<Item = &'static str> {
+        self.keys.iter().filter_map(|key| match key {
+            Key::Value(name) => Some(*name),
+            Key::Table(..) | Key::Later(_) => None,
+        })
+    }
+
     fn known_names(&self) -> impl Iterator<Item = &'static str> {
         self.keys
             .iter()
@@ -74,6 +85,18 @@ impl Shape {
 // === impl Key ===
 
 impl Key {
+    /// Whether it is shown with its value. Tables are shown each for itself, unless their names are the operator's.
+    fn is_setting(&self, node: &DeValue<'_>) -> bool {
+        let is_table = |node: &Spanned<DeValue<'_>>| matches!(node.get_ref(), DeValue::Table(_));
+        match (self, node) {
+            (Self::Value(_), _) => true,
+            (Self::Later(_), _) => false,
+            (Self::Table(_, below), DeValue::Table(_)) => NAMED_BY_OPERATORS.contains(&below.path),
+            (Self::Table(..), DeValue::Array(members)) => !members.iter().all(is_table),
+            (Self::Table(..), _) => true,
+        }
+    }
+
     const fn name(&self) -> &'static str {
         match self {
             Self::Value(name) | Self::Table(name, _) | Self::Later(name) => name,
@@ -92,11 +115,17 @@ impl<'a> TableReader<'a> {
         span: Range<usize>,
     ) -> Self {
         let mut keys = Vec::with_capacity(table.len());
-        for key in table.keys() {
+        let settings = is_shown(shape.path);
+        for (key, node) in table {
             let name: &str = key.get_ref();
             let mistake = match shape.keys.iter().find(|known| known.name() == name) {
                 Some(known @ (Key::Value(_) | Key::Table(..))) => {
-                    keys.push((known.name(), key.span().start));
+                    let value = settings && known.is_setting(node.get_ref());
+                    keys.push(NotedKey {
+                        key: known.name(),
+                        at: Some(key.span().start),
+                        value: value.then(|| plain::json(node.get_ref())),
+                    });
                     continue;
                 }
                 Some(Key::Later(_)) => {
@@ -110,7 +139,7 @@ impl<'a> TableReader<'a> {
             };
             sheet.report(mistake);
         }
-        sheet.note(Noted {
+        let noted = sheet.note(Noted {
             table: shape.path,
             at: span.start,
             keys,
@@ -120,6 +149,7 @@ impl<'a> TableReader<'a> {
             shape,
             span,
             table,
+            noted,
             asked: Cell::new(0),
         }
     }
@@ -131,6 +161,50 @@ impl<'a> TableReader<'a> {
         decode: impl FnOnce(Value<'a>) -> Option<T>,
     ) -> Option<T> {
         self.value(key).and_then(decode)
+    }
+
+    /// A key that has a default, which is noted where it takes effect.
+    pub(super) fn or<T: Plain>(
+        &self,
+        key: &'static str,
+        decode: impl FnOnce(Value<'a>) -> Option<T>,
+        default: T,
+    ) -> T {
+        self.optional(key, decode).unwrap_or_else(|| {
+            self.note_default(key, default.plain());
+            default
+        })
+    }
+
+    /// The same, where the default is that of the type.
+    pub(super) fn or_default<T: Plain + Default>(
+        &self,
+        key: &'static str,
+        decode: impl FnOnce(Value<'a>) -> Option<T>,
+    ) -> T {
+        self.or(key, decode, T::default())
+    }
+
+    /// One of a closed set of words, one of which is the default.
+    pub(super) fn word<T: Copy + Default + PartialEq>(
+        &self,
+        key: &'static str,
+        words: &[(&'static str, Option<T>)],
+    ) -> T {
+        self.optional(key, |value| value.word(words)).unwrap_or_else(|| {
+            let mut words = words.iter();
+            let default = words.find(|(_, meaning)| *meaning == Some(T::default()));
+            self.note_default(key, default.map_or("", |(word, _)| word).into());
+            T::default()
+        })
+    }
+
+    fn note_default(&self, key: &'static str, value: serde_json::Value) {
+        if is_shown(self.shape.path) && !self.table.contains_key(key) {
+            let at = None;
+            let value = Some(value.to_string().into());
+            self.sheet.note_key(self.noted, NotedKey { key, at, value });
+        }
     }
 
     /// A key that must be there.
@@ -179,6 +253,9 @@ impl<'a> TableReader<'a> {
 
 impl Drop for TableReader<'_> {
     fn drop(&mut self) {
+        if is_shown(self.shape.path) {
+            self.sheet.note_absent(self.noted, self.shape.value_names());
+        }
         let all_asked = || {
             self.shape.keys.iter().enumerate().all(|(index, key)| {
                 matches!(key, Key::Later(_))
@@ -191,6 +268,15 @@ impl Drop for TableReader<'_> {
             self.shape.path
         );
     }
+}
+
+/// Tables under names of the operator's choice.
+const NAMED_BY_OPERATORS: [&str; 2] = ["issuer.keys", "issuer.secrets"];
+
+/// Whether the values of a table are kept to be shown: applications and subscriptions are many, and are shown elsewhere.
+fn is_shown(path: &str) -> bool {
+    let many = path.starts_with("application") || path == "subscription";
+    !path.is_empty() && !many && !NAMED_BY_OPERATORS.contains(&path)
 }
 
 /// What is said of words and keys that this version does not have.

@@ -16,7 +16,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::mistake::{Mistake, Mistakes, quoted};
-use super::outline::{Noted, Written, resolve};
+use super::outline::{Noted, NotedKey, Written, resolve};
 use super::place::{Located, Place};
 use super::source::Source;
 use super::table::{Shape, TableReader, not_available, suggest};
@@ -59,9 +59,34 @@ impl<'s> Sheet<'s> {
         )
     }
 
-    /// Notes where a table was written.
-    pub(super) fn note(&self, table: Noted) {
-        self.noted.borrow_mut().push(table);
+    /// Notes where a table was written; returns its place among the notes.
+    pub(super) fn note(&self, table: Noted) -> usize {
+        let mut noted = self.noted.borrow_mut();
+        noted.push(table);
+        noted.len() - 1
+    }
+
+    /// Adds a key to what was noted of a table.
+    pub(super) fn note_key(&self, table: usize, key: NotedKey) {
+        if let Some(table) = self.noted.borrow_mut().get_mut(table) {
+            table.keys.push(key);
+        }
+    }
+
+    /// Adds the keys of a table that are neither written nor have a default, and puts all in this order.
+    pub(super) fn note_absent(&self, table: usize, names: impl Iterator<Item = &'static str>) {
+        let mut noted = self.noted.borrow_mut();
+        let Some(Noted { keys, .. }) = noted.get_mut(table) else {
+            return;
+        };
+        let names: Vec<&'static str> = names.collect();
+        for name in &names {
+            if !keys.iter().any(|key| key.key == *name) {
+                let (key, at, value) = (*name, None, None);
+                keys.push(NotedKey { key, at, value });
+            }
+        }
+        keys.sort_by_key(|key| names.iter().position(|name| *name == key.key));
     }
 
     pub(super) fn place(&self, span: Range<usize>) -> Place {

@@ -5,8 +5,11 @@
 //! that asks the registrar. All of it blocks on the disk, so it runs on threads that may, never on one that serves callers.
 
 mod call;
+mod configuration;
+mod explaining;
 mod guard;
 mod issuers;
+mod listen;
 mod openapi;
 mod operations;
 mod plans;
@@ -14,6 +17,7 @@ mod problem;
 mod subscribers;
 mod views;
 
+use std::convert::Infallible;
 use std::net::TcpListener;
 use std::sync::Arc;
 
@@ -25,7 +29,9 @@ use axum::response::Response;
 use axum::routing::{MethodFilter, on};
 use tokio::sync::mpsc;
 
-pub use guard::{AdminToken, open_token};
+pub use explaining::{Explain, Question};
+pub use guard::{AdminToken, Demands, open_token};
+pub use listen::Tls;
 pub use openapi::document;
 
 use call::Call;
@@ -34,7 +40,7 @@ use operations::{Operation, operations};
 use problem::Problem;
 
 use super::Publish;
-use super::registrar::{Actor, Registrar};
+use super::registrar::Registrar;
 
 /// Threads that wait for the disk.
 const BLOCKING_THREADS: usize = 4;
@@ -47,8 +53,8 @@ pub struct AdminApi {
     pub cell: Arc<dyn Publish>,
     /// Whoever sends here has the configuration read anew.
     pub reload: mpsc::Sender<&'static str>,
-    /// Who calls, in the audit log.
-    pub actor: Actor,
+    /// Who explains decisions.
+    pub explain: Box<dyn Explain>,
 }
 
 /// Parts of the path, unless they are no text.
@@ -60,12 +66,13 @@ type PathParams = Result<RawPathParams, RawPathParamsRejection>;
 /// When the thread cannot be started.
 pub fn serve(
     api: AdminApi,
-    token: AdminToken,
+    demands: Demands,
     hosts: &[String],
     listener: TcpListener,
+    tls: Tls,
 ) -> std::io::Result<()> {
     let address = listener.local_addr()?;
-    let router = router(Arc::new(api), Guard::new(token, address, hosts));
+    let router = router(Arc::new(api), Guard::new(demands, address, hosts));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
@@ -73,13 +80,12 @@ pub fn serve(
     std::thread::Builder::new()
         .name("admin".to_owned())
         .spawn(move || {
-            let served = runtime.block_on(async {
+            let served: std::io::Result<Infallible> = runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
-                axum::serve(listener, router).await
+                Ok(listen::serve(listener, router, tls).await)
             });
-            if let Err(error) = served {
-                tracing::error!(event = "admin_ended", %error, "the admin API has ended");
-            }
+            let Err(error) = served;
+            tracing::error!(event = "admin_ended", %error, "the admin API has ended");
         })?;
     Ok(())
 }

@@ -16,6 +16,7 @@ use crate::access::{Cause, DataPlane, Denial, PlanOutcome, RequestError};
 use crate::api::{HeaderError, Plan, Security, Stage};
 use crate::authorization::ScopeMatch;
 use crate::credential::CredentialError;
+use crate::id::ApplicationId;
 use crate::identity::IdentityError;
 use crate::issuer::Issuer;
 use crate::route::PathError;
@@ -73,7 +74,10 @@ impl Case<'_> {
             Cause::Token(error) => self.of_token(*error),
             Cause::ApiKey(_) => Advice::new(
                 None,
-                "API keys live in the state of a running gateway, which is not looked at here",
+                match self.plane.index.has_key_secret() {
+                    true => "callers are never told what is wrong with a key",
+                    false => "API keys live in the state of a running gateway, which is not looked at here",
+                },
             ),
             Cause::KeysUnavailable => self.of_keys(),
             Cause::Identity(error) => self.of_identity(*error),
@@ -363,7 +367,13 @@ impl Case<'_> {
             .filter(|(whose, _)| **whose == *application)
             .map(|(_, plan)| plan.as_str())
             .collect();
+        // Those of the store, as far as this API goes.
+        let id = ApplicationId::new(application);
+        let plans = self.record.api.iter().flat_map(|api| api.plans.all());
+        let kept = plans.filter(|plan| self.plane.index.subscription(&id, &plan.id).is_some());
+        own.extend(kept.map(|plan| plan.id.as_str()));
         own.sort_unstable();
+        own.dedup();
         let mut hint = format!(
             "{application} has no subscription to {}; it has: {}",
             considered(|outcome| matches!(outcome, PlanOutcome::Refused(_))),

@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::advice::{Advice, Case};
-use super::report::{Cite, Line};
+use super::report::{Cite, Line, StoreRecord};
 use super::words;
 use crate::api::{Api, Plan, Stage};
 use crate::time::UnixTime;
@@ -35,7 +35,9 @@ impl Case<'_> {
             "close_at": date(schedule.close_at),
         });
         let place = self.cites.plan(api.name.as_str(), plan.name.as_str(), "security");
-        Line::new("plan", text, value).at(place)
+        Line::new("plan", text, value)
+            .at(place)
+            .of(self.plan_record(plan))
     }
 
     /// The dates that will move the plan on.
@@ -51,8 +53,20 @@ impl Case<'_> {
         dates.filter(move |(stage, date)| *stage > reached && *date > now)
     }
 
+    /// A plan that was moved on by hand is where the store says.
+    pub(super) fn plan_record(&self, plan: &Plan) -> Option<StoreRecord> {
+        let moved = plan.life.schedule.at(self.now) != plan.life.at(self.now);
+        moved.then(|| StoreRecord {
+            kind: "plan",
+            id: plan.id.as_str().to_owned(),
+        })
+    }
+
     /// The key that has brought the plan to the stage at which it is.
     pub(super) fn stage_place(&self, api: &str, plan: &Plan) -> Option<Cite> {
+        if self.plan_record(plan).is_some() {
+            return None;
+        }
         let keys: &[&str] = match plan.life.at(self.now) {
             stage if stage == plan.life.schedule.begins => &["stage"],
             Stage::Staging => &["stage"],

@@ -7,6 +7,11 @@ use http::header::HOST;
 use http::{HeaderName, HeaderValue, Method};
 use pingora::http::RequestHeader;
 
+use crate::secret::Secret;
+
+/// Where a request goes that names no host.
+const NO_HOST: &str = "localhost";
+
 /// A request to be explained.
 #[derive(Debug)]
 pub struct Question {
@@ -33,6 +38,36 @@ pub enum NotARequest {
 // === impl Question ===
 
 impl Question {
+    /// A request as a person writes it: `url` is path and query, or whole, and then says the host unless `host` does; the
+    /// token goes into `Authorization`.
+    ///
+    /// # Errors
+    /// When that is no request. The message repeats no value.
+    pub fn written(
+        method: &str,
+        url: &str,
+        host: Option<&str>,
+        fields: &[(String, Secret<String>)],
+        token: Option<&Secret<String>>,
+    ) -> Result<Self, NotARequest> {
+        let (url_host, target) = split_url(url);
+        let mut question = Self::new(method, &target)?;
+        if let Some(host) = host.or(url_host) {
+            question = question.field("host", host.as_bytes())?;
+        }
+        for (name, value) in fields {
+            question = question.field(name, value.expose().as_bytes())?;
+        }
+        if !question.has_host() {
+            question = question.field("host", NO_HOST.as_bytes())?;
+        }
+        if let Some(token) = token {
+            let value = format!("Bearer {}", token.expose());
+            question = question.field("authorization", value.as_bytes())?;
+        }
+        Ok(question)
+    }
+
     /// A request for `target`: path and query, as they stand in the request line.
     ///
     /// # Errors
@@ -72,4 +107,24 @@ impl Question {
     pub(super) const fn header(&self) -> &RequestHeader {
         &self.header
     }
+}
+
+/// The host of a whole URL, and what stands in the request line.
+fn split_url(url: &str) -> (Option<&str>, String) {
+    let scheme = ["http://", "https://"].into_iter().find(|scheme| {
+        url.get(..scheme.len())
+            .is_some_and(|head| head.eq_ignore_ascii_case(scheme))
+    });
+    let Some(rest) = scheme.and_then(|scheme| url.get(scheme.len()..)) else {
+        return (None, url.to_owned());
+    };
+    // A fragment is the caller's own (RFC 9110 section 4.2.5).
+    let rest = rest.split('#').next().unwrap_or_default();
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (host, target) = rest.split_at(end);
+    let target = match target.starts_with('/') {
+        true => target.to_owned(),
+        false => format!("/{target}"),
+    };
+    (Some(host), target)
 }

@@ -62,6 +62,17 @@ pub struct Line {
     pub value: Value,
     /// Where the configuration says so.
     pub place: Option<Cite>,
+    /// What of the store says so.
+    pub record: Option<StoreRecord>,
+}
+
+/// Something that lives at run time: the configuration has no line for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreRecord {
+    /// What it is.
+    pub kind: &'static str,
+    /// Its id in the admin API.
+    pub id: String,
 }
 
 /// A citation of the configuration.
@@ -107,6 +118,8 @@ pub struct Denied {
     pub retry_after: Option<u32>,
     /// What decided it.
     pub place: Option<Cite>,
+    /// What of the store decided it.
+    pub record: Option<StoreRecord>,
     /// What may be done about it.
     pub hint: Option<String>,
 }
@@ -178,6 +191,7 @@ impl Line {
             text: text.into(),
             value: value.into(),
             place: None,
+            record: None,
         }
     }
 
@@ -192,9 +206,23 @@ impl Line {
         self
     }
 
+    pub(super) fn of(mut self, record: Option<StoreRecord>) -> Self {
+        self.record = record;
+        self
+    }
+
     fn to_json(&self) -> Value {
         let place = self.place.as_ref().map(Cite::to_json);
-        json!({ "fact": self.name, "text": self.text, "value": self.value, "place": place })
+        let record = self.record.as_ref().map(StoreRecord::to_json);
+        json!({ "fact": self.name, "text": self.text, "value": self.value, "place": place, "record": record })
+    }
+}
+
+// === impl StoreRecord ===
+
+impl StoreRecord {
+    fn to_json(&self) -> Value {
+        json!({ "kind": self.kind, "id": self.id })
     }
 }
 
@@ -227,6 +255,7 @@ impl Denied {
             "allow": self.allow,
             "retry_after": self.retry_after,
             "place": self.place.as_ref().map(Cite::to_json),
+            "record": self.record.as_ref().map(StoreRecord::to_json),
             "hint": self.hint,
         })
     }

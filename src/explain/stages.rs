@@ -9,10 +9,11 @@ use super::advice::{self, Case};
 use super::cite::{Cites, cite};
 use super::question::Question;
 use super::record::Record;
-use super::report::{Cite, Denied, Explanation, Line, Outcome, Stage, Verdict};
+use super::report::{Cite, Denied, Explanation, Line, Outcome, Stage, StoreRecord, Verdict};
 use super::token::Shown;
 use super::words;
 use crate::access::{self, Cause, DataPlane, Denial, Permit, PlanOutcome};
+use crate::api;
 use crate::id::PlanId;
 use crate::proxy::Passed;
 use crate::subscription::{Subscription, SubscriptionError};
@@ -266,7 +267,11 @@ impl Case<'_> {
     fn api_key(&self, denial: Option<&Denial>) -> Vec<Line> {
         if let Some(key) = &self.record.api_key {
             let value = json!({ "id": key.id, "plan": key.plan.as_str() });
-            return vec![Line::new("key", format!("{}, for {}", key.id, key.plan), value)];
+            let record = StoreRecord {
+                kind: "api_key",
+                id: key.id.to_string(),
+            };
+            return vec![Line::new("key", format!("{}, for {}", key.id, key.plan), value).of(Some(record))];
         }
         match denial {
             Some(denial) if self.record.key_source.is_some() && matches!(denial.cause, Cause::ApiKey(_)) => {
@@ -333,7 +338,9 @@ impl Case<'_> {
                     .unwrap_or("");
                 let place = self.cites.client_id(id, issuer, client);
                 lines.push(
-                    Line::plain("application", id).at(place.or_else(|| self.cites.application(id, "id"))),
+                    Line::plain("application", id)
+                        .at(place.or_else(|| self.cites.application(id, "id")))
+                        .of(self.application_record(id)),
                 );
             }
             None => lines.push(Line::new("application", "none", Value::Null)),
@@ -343,6 +350,7 @@ impl Case<'_> {
                 Some(api) => (api.name.as_str(), plan.name.as_str()),
                 None => continue,
             };
+            let mut record = None;
             let (word, text, place) = match outcome {
                 PlanOutcome::OtherAudience => {
                     let text = "the token is not for its audiences".to_owned();
@@ -358,13 +366,19 @@ impl Case<'_> {
                 }
                 PlanOutcome::Closed => {
                     let text = "it is closed, and so are all subscriptions to it".to_owned();
+                    record = self.plan_record(plan);
                     ("closed", text, self.stage_place(api, plan))
                 }
                 PlanOutcome::Refused(error) => {
                     let code = access::subscription_code(*error);
                     let text = code.detail().trim_end_matches('.').to_owned();
-                    let place =
-                        self.terms_place(*error, found.as_ref().map(|found| found.id.as_str()), &plan.id);
+                    let application = found.as_ref().map(|found| found.id.as_str());
+                    let place = self.terms_place(*error, application, &plan.id);
+                    record = self.terms_record(*error, application, &plan.id);
+                    if record.is_some() {
+                        lines.push(told(name, code.word(), text).of(record));
+                        continue;
+                    }
                     let place = place.or_else(|| self.cites.plan(api, name, "subscription_validation"));
                     (code.word(), text, place)
                 }
@@ -376,6 +390,7 @@ impl Case<'_> {
                             &subscription.plan,
                             "application",
                         );
+                        record = self.subscription_record(subscription.application.as_str(), &plan.id);
                         ("agreed", text, place)
                     }
                     None => {
@@ -384,8 +399,7 @@ impl Case<'_> {
                     }
                 },
             };
-            let value = json!({ "plan": name, "outcome": word });
-            lines.push(Line::new("plan", format!("{name}: {text}"), value).at(place));
+            lines.push(told(name, word, text).at(place).of(record));
         }
         lines
     }
@@ -411,6 +425,45 @@ impl Case<'_> {
             | SubscriptionError::Rejected => "status",
         };
         self.cites.subscription(application, plan, key)
+    }
+
+    /// The same, where it lives at run time.
+    pub(super) fn terms_record(
+        &self,
+        error: SubscriptionError,
+        application: Option<&str>,
+        plan: &PlanId,
+    ) -> Option<StoreRecord> {
+        match error {
+            SubscriptionError::NotFound | SubscriptionError::ApplicationAmbiguous => None,
+            SubscriptionError::ApplicationSuspended => self.application_record(application?),
+            SubscriptionError::NotStarted
+            | SubscriptionError::Ended
+            | SubscriptionError::Pending
+            | SubscriptionError::Paused
+            | SubscriptionError::Closed
+            | SubscriptionError::Rejected => self.subscription_record(application?, plan),
+        }
+    }
+
+    /// An application that no configuration declares is one of the store.
+    fn application_record(&self, application: &str) -> Option<StoreRecord> {
+        let declared = self.cites.application_places(application).is_some();
+        (!declared).then(|| StoreRecord {
+            kind: "application",
+            id: application.to_owned(),
+        })
+    }
+
+    fn subscription_record(&self, application: &str, plan: &PlanId) -> Option<StoreRecord> {
+        let declared = self
+            .cites
+            .subscription(application, plan, "application")
+            .is_some();
+        (!declared).then(|| StoreRecord {
+            kind: "subscription",
+            id: format!("{application}:{}", plan.as_str().replace('/', ":")),
+        })
     }
 
     fn dates(&self, subscription: &Subscription) -> String {
@@ -524,6 +577,14 @@ impl Case<'_> {
     fn denied(&self, denial: &Denial) -> Denied {
         let answer = denial.answer();
         let advice::Advice { place, hint } = self.advise(denial);
+        let record = match (&denial.cause, &denial.plan) {
+            (Cause::Subscription(error), Some(plan)) => {
+                let application = denial.application.as_ref().map(|id| id.as_str());
+                let of_plan = (plan.life.at(self.now) == api::Stage::Closed).then(|| self.plan_record(plan));
+                of_plan.unwrap_or_else(|| self.terms_record(*error, application, &plan.id))
+            }
+            _ => None,
+        };
         Denied {
             stage: stage_of(denial),
             status: answer.code.status(),
@@ -535,7 +596,14 @@ impl Case<'_> {
             allow: answer.allow.map(ToOwned::to_owned),
             retry_after: answer.retry_after,
             place,
+            record,
             hint,
         }
     }
+}
+
+/// What a plan says to the caller.
+fn told(plan: &str, outcome: &str, text: impl std::fmt::Display) -> Line {
+    let value = json!({ "plan": plan, "outcome": outcome });
+    Line::new("plan", format!("{plan}: {text}"), value)
 }

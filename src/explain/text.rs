@@ -103,6 +103,14 @@ fn lines(text: &mut String, lines: &[Line]) {
         if let Some(place) = &line.place {
             push(text, INDENT, "", &format!("at {}", cite(place)));
         }
+        if let Some(record) = &line.record {
+            push(
+                text,
+                INDENT,
+                "",
+                &format!("in the store: {} {}", record.kind, record.id),
+            );
+        }
     }
 }
 

@@ -45,8 +45,11 @@ pub struct HeldKeys {
 pub struct KeyRing {
     rings: papaya::HashMap<(IssuerName, KeyAddress), Arc<Ring>>,
     /// Keys of files come in a new ring with every snapshot; what is known of each is here.
-    histories: papaya::HashMap<(IssuerName, Option<Box<str>>, Fingerprint), Arc<KeyHistory>>,
+    histories: papaya::HashMap<KeyName, Arc<KeyHistory>>,
 }
+
+/// Whose key, under which id, and what it is made of.
+type KeyName = (IssuerName, Option<Box<str>>, Fingerprint);
 
 /// Keys in use by one decision.
 pub struct Keys(Guard<Option<Arc<HeldKeys>>>);

@@ -192,6 +192,26 @@ fn draft(
     }
 }
 
+/// The defaults that are decided here.
+pub(super) fn fill(issuer: &config::Issuer, written: &mut super::Written) {
+    let client_ids: &[&str] = match issuer.token_profile {
+        config::TokenProfile::Jwt => &CLIENT_ID_CLAIMS,
+        config::TokenProfile::Rfc9068 => &ACCESS_TOKEN_CLIENT_ID_CLAIMS,
+    };
+    let types: &[&str] = match issuer.token_profile {
+        config::TokenProfile::Jwt => &TOKEN_TYPES,
+        config::TokenProfile::Rfc9068 => &[ACCESS_TOKEN_TYPE],
+    };
+    for (key, default) in [
+        ("required_claims", &REQUIRED_CLAIMS[..]),
+        ("scopes_claim", &SCOPES_CLAIMS[..]),
+        ("client_id_claims", client_ids),
+        ("token_types", types),
+    ] {
+        written.fill(key, &default.into());
+    }
+}
+
 fn first_place(keys: &[config::IssuerKey]) -> Option<Place> {
     keys.first().map(|key| key.kid.place.clone())
 }

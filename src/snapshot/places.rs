@@ -5,8 +5,9 @@
 
 use std::collections::{HashMap, VecDeque};
 
-pub use crate::config::{Spot, Written};
+pub use crate::config::{Setting, Spot, Written};
 
+use super::{issuers, server};
 use crate::config::{ClaimMapping, Config, Located, Place, Security};
 use crate::id::PlanId;
 
@@ -25,6 +26,9 @@ pub struct Places {
     pub apis: HashMap<Box<str>, ApiPlaces>,
     /// By id.
     pub applications: HashMap<Box<str>, ApplicationPlaces>,
+    /// Every table but those of applications and subscriptions, in the order of the files, for whoever asks what is in
+    /// force. Of a table that nobody wrote there are the defaults.
+    pub tables: Vec<Written>,
     /// By the application's and the plan's id.
     pub subscriptions: HashMap<(Box<str>, PlanId), Written>,
 }
@@ -100,11 +104,28 @@ impl Places {
     /// The places of what was written. Names that are there twice are mistakes, of which somebody else complains.
     pub(super) fn of(config: &mut Config) -> Self {
         let mut tables = Tables(HashMap::new());
-        for written in std::mem::take(&mut config.written) {
+        let mut all = Vec::new();
+        let mut issuers = config.issuers.iter();
+        for mut written in std::mem::take(&mut config.written) {
+            match written.table {
+                "issuer" => issuers
+                    .next()
+                    .into_iter()
+                    .for_each(|issuer| issuers::fill(issuer, &mut written)),
+                "server" => server::fill(&mut written),
+                _ => {}
+            }
+            if written.settings().next().is_some() {
+                all.push(written.clone());
+            }
+            if !written.is_written() {
+                continue;
+            }
             tables.0.entry(written.table).or_default().push_back(written);
         }
         let mut places = Self {
             server: tables.next("server"),
+            tables: all,
             default_mappings: tables.mappings("claim_mapping", &config.claim_mappings),
             ..Self::default()
         };

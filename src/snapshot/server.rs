@@ -9,7 +9,8 @@ use std::time::Duration;
 use http::HeaderName;
 use ipnet::IpNet;
 
-use super::{KeptClaims, Names, mistake};
+use super::admin::{self, AdminSettings};
+use super::{Inputs, KeptClaims, Names, Written, mistake};
 use crate::api::canonical_header;
 use crate::config::{self, DuplicateSlashes, Located, Mistake, Mistakes};
 use crate::route::PathPolicy;
@@ -29,6 +30,9 @@ const OWN_HEADERS: [&str; 8] = [
 ];
 /// Of these, too, whatever follows.
 const OWN_PREFIX: &str = "x-forwarded-";
+
+/// The field of the request id, where nothing else is said.
+const REQUEST_ID: &str = "x-request-id";
 
 /// How HTTP is spoken.
 #[derive(Debug)]
@@ -84,17 +88,6 @@ pub struct ProcessSettings {
     pub access_log: Option<AccessLogSettings>,
 }
 
-/// Where the admin API is, and who may use it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AdminSettings {
-    /// Where operators connect.
-    pub address: SocketAddr,
-    /// The file of its bearer token.
-    pub token_file: std::path::PathBuf,
-    /// Further names under which it is called, in lower case, with their port if it has one.
-    pub hosts: Vec<String>,
-}
-
 /// What the process listens on and writes to, as written.
 pub(super) struct Edges {
     pub(super) listeners: Vec<config::Listener>,
@@ -145,6 +138,7 @@ impl HttpSettings {
 pub(super) fn compile(
     server: config::Server,
     edges: Edges,
+    inputs: Inputs<'_>,
     kept: &mut KeptClaims,
     warnings: &mut Vec<String>,
     mistakes: &mut Mistakes,
@@ -208,7 +202,7 @@ pub(super) fn compile(
         token_cache_entries,
         listeners: addresses(listeners, metrics.as_ref(), admin.as_ref(), mistakes),
         metrics: metrics.map(|metrics| metrics.address.value),
-        admin: admin.and_then(|admin| compile_admin(admin, state.as_ref(), warnings, mistakes)),
+        admin: admin.and_then(|admin| admin::compile(admin, state.as_ref(), inputs, warnings, mistakes)),
         state: state.map(|config::State { kind, path }| match kind {
             config::StateKind::Embedded => path.value,
         }),
@@ -229,8 +223,13 @@ fn network(text: &Located<String>, mistakes: &mut Mistakes) -> Option<IpNet> {
     parsed.ok()
 }
 
+/// The default that is decided here.
+pub(super) fn fill(written: &mut Written) {
+    written.fill("request_id_header", &REQUEST_ID.into());
+}
+
 fn request_id(name: Option<&Located<String>>, mistakes: &mut Mistakes) -> HeaderName {
-    let default = HeaderName::from_static("x-request-id");
+    let default = HeaderName::from_static(REQUEST_ID);
     let Some(name) = name else { return default };
     match super::headers::header_name(name) {
         Ok(name) => name,
@@ -271,58 +270,6 @@ fn addresses(
         claim(&admin.address, mistakes);
     }
     addresses
-}
-
-fn compile_admin(
-    admin: config::Admin,
-    state: Option<&config::State>,
-    warnings: &mut Vec<String>,
-    mistakes: &mut Mistakes,
-) -> Option<AdminSettings> {
-    let config::Admin {
-        place,
-        address,
-        token_file,
-        hosts,
-    } = admin;
-    if state.is_none() {
-        mistakes.push(
-            Mistake::new(
-                place,
-                "[admin] needs [state]: what it changes must be kept somewhere",
-            )
-            .help("add one: [state] path = \"state/tollgate.redb\""),
-        );
-        return None;
-    }
-    if !address.value.ip().is_loopback() {
-        warnings.push(format!(
-            "[admin] listens on {}, which others can reach, without TLS: its token crosses the network in the clear",
-            address.value
-        ));
-    }
-    let bad = |host: &Located<String>| {
-        host.value.is_empty()
-            || !host
-                .value
-                .bytes()
-                .all(|byte| byte.is_ascii_graphic() && byte != b'/')
-    };
-    for host in hosts.iter().filter(|host| bad(host)) {
-        mistakes.push(mistake(
-            host,
-            "the host",
-            "is none; write it as in `Host`, such as `admin.internal`",
-        ));
-    }
-    Some(AdminSettings {
-        address: address.value,
-        token_file: token_file.value,
-        hosts: hosts
-            .into_iter()
-            .map(|host| host.value.to_ascii_lowercase())
-            .collect(),
-    })
 }
 
 fn log(

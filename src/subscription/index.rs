@@ -186,6 +186,11 @@ impl Index {
         self.secret.store(Some(Arc::new(secret)));
     }
 
+    /// Whether there is one, so that there may be keys.
+    pub fn has_key_secret(&self) -> bool {
+        self.secret.load().is_some()
+    }
+
     /// The claims that claim sets name now.
     pub fn claim_names(&self) -> Guard<Arc<ClaimNames>> {
         self.claim_names.load()

@@ -5,10 +5,11 @@
 
 mod crashes;
 mod door;
+mod explain;
 mod life;
 mod stages;
 mod states;
-mod rules;
+mod tls;
 mod views;
 
 use serde_json::{Value, json};

@@ -103,26 +103,19 @@ pub(super) fn api(value: Value<'_>) -> Option<Api> {
     let upstream = table.required("upstream", Value::text);
     Some(Api {
         version: table.optional("version", Value::text),
-        hosts: table
-            .optional("hosts", Value::texts_not_empty)
-            .unwrap_or_default(),
-        strip_context_path: table
-            .optional("strip_context_path", Value::boolean)
-            .unwrap_or_default(),
+        hosts: table.or_default("hosts", Value::texts_not_empty),
+        strip_context_path: table.or_default("strip_context_path", Value::boolean),
         public_uri: table.optional("public_uri", Value::text),
-        claim_headers: table.optional("claim_headers", claim_headers).unwrap_or_default(),
+        claim_headers: table.or_default("claim_headers", claim_headers),
         claim_header_separator: table.optional("claim_header_separator", Value::text_or_empty),
-        claim_header_encoding: table
-            .optional("claim_header_encoding", |value| {
-                value.word(&[
-                    ("percent", Some(HeaderEncoding::Percent)),
-                    ("refuse", Some(HeaderEncoding::Refuse)),
-                ])
-            })
-            .unwrap_or_default(),
-        forward_credential: table
-            .optional("forward_credential", Value::boolean)
-            .unwrap_or_default(),
+        claim_header_encoding: table.word(
+            "claim_header_encoding",
+            &[
+                ("percent", Some(HeaderEncoding::Percent)),
+                ("refuse", Some(HeaderEncoding::Refuse)),
+            ],
+        ),
+        forward_credential: table.or_default("forward_credential", Value::boolean),
         body_bytes_max: table.optional("body_bytes_max", |value| value.integer(0..=BODY_BYTES_MAX)),
         plans: table
             .optional("plan", |value| value.tables("[[api.plan]]", plan))
@@ -151,31 +144,28 @@ fn plan(value: Value<'_>) -> Option<Plan> {
     let name = table.required("name", Value::text);
     let security = table.required("security", |value| Some(value.located(security(value)?)));
     Some(Plan {
-        issuers: table
-            .optional("issuers", Value::texts_not_empty)
-            .unwrap_or_default(),
+        issuers: table.or_default("issuers", Value::texts_not_empty),
         token_from: table.optional("token_from", |value| Some(value.located(token_from(value)?))),
         api_key: table.optional("api_key", |value| Some(value.located(api_key(value)?))),
         audiences: table.optional("audiences", audiences),
-        audience_from: table.optional("audience_from", audience_from).unwrap_or_default(),
+        audience_from: table.or_default("audience_from", audience_from),
         stage: table.optional("stage", |value| Some(value.located(stage(value)?))),
         publish_at: table.optional("publish_at", Value::moment),
         deprecate_at: table.optional("deprecate_at", Value::moment),
         close_at: table.optional("close_at", Value::moment),
-        validation: table
-            .optional("validation", |value| {
-                value.word(&[
-                    ("auto", Some(Validation::Auto)),
-                    ("manual", Some(Validation::Manual)),
-                ])
-            })
-            .unwrap_or_default(),
+        validation: table.word(
+            "validation",
+            &[
+                ("auto", Some(Validation::Auto)),
+                ("manual", Some(Validation::Manual)),
+            ],
+        ),
         subscription_validation: table.optional("subscription_validation", |value| {
             Some(value.located(value.boolean()?))
         }),
         selection_rule: table.optional("selection_rule", Value::text),
         resources: table.optional("resources", resources).unwrap_or_default(),
-        claims: table.optional("claims", claims).unwrap_or_default(),
+        claims: table.or_default("claims", claims),
         name: name?,
         security: security?,
     })
@@ -225,19 +215,14 @@ fn route(value: Value<'_>) -> Option<Route> {
     let table = value.table(&ROUTE)?;
     let path = table.required("path", Value::text);
     Some(Route {
-        methods: table
-            .optional("methods", Value::texts_not_empty)
-            .unwrap_or_default(),
-        scopes: table.optional("scopes", Value::texts).unwrap_or_default(),
-        scope_match: table
-            .optional("scope_match", |value| {
-                value.word(&[("any", Some(ScopeMatch::Any)), ("all", Some(ScopeMatch::All))])
-            })
-            .unwrap_or_default(),
-        claims: table.optional("claims", claims).unwrap_or_default(),
-        audiences: table
-            .optional("audiences", Value::texts_not_empty)
-            .unwrap_or_default(),
+        methods: table.or_default("methods", Value::texts_not_empty),
+        scopes: table.or_default("scopes", Value::texts),
+        scope_match: table.word(
+            "scope_match",
+            &[("any", Some(ScopeMatch::Any)), ("all", Some(ScopeMatch::All))],
+        ),
+        claims: table.or_default("claims", claims),
+        audiences: table.or_default("audiences", Value::texts_not_empty),
         upstream: table.optional("upstream", Value::text),
         path: path?,
     })

@@ -43,7 +43,7 @@ fn claim_mapping(value: Value<'_>, shape: &'static Shape) -> Option<ClaimMapping
     Some(ClaimMapping {
         regex: table.optional("regex", Value::text),
         split: table.optional("split", Value::text),
-        lowercase: table.optional("lowercase", Value::boolean).unwrap_or_default(),
+        lowercase: table.or_default("lowercase", Value::boolean),
         prefix: table.optional("prefix", Value::text),
         join: table.optional("join", Value::text),
         default: table.optional("default", |value| Some(value.located(default(value)?))),

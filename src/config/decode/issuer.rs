@@ -87,14 +87,16 @@ pub(super) fn issuer(value: Value<'_>) -> Option<Issuer> {
     Some(Issuer {
         audiences: table.optional("audiences", audiences),
         audience_optional: table.optional("audience_optional", |value| Some(value.located(value.boolean()?))),
-        audience_from: table.optional("audience_from", audience_from).unwrap_or_default(),
+        audience_from: table.or_default("audience_from", audience_from),
         jwks: table.optional("jwks", |value| Some(value.located(jwks(value, discovered)?))),
         discovery,
         keys: table.optional("keys", keys).unwrap_or_default(),
         secrets: table.optional("secrets", secrets).unwrap_or_default(),
-        leeway: table
-            .optional("leeway", |value| value.duration(Duration::ZERO..=LEEWAY_MAX))
-            .unwrap_or(LEEWAY),
+        leeway: table.or(
+            "leeway",
+            |value| value.duration(Duration::ZERO..=LEEWAY_MAX),
+            LEEWAY,
+        ),
         max_lifetime: table.optional("max_lifetime", |value| value.duration(SECOND..=Duration::MAX)),
         required_claims: table.optional("required_claims", Value::texts),
         scopes_claim: table.optional("scopes_claim", Value::text),
@@ -105,17 +107,14 @@ pub(super) fn issuer(value: Value<'_>) -> Option<Issuer> {
                 value.tables("[[issuer.claim_mapping]]", claim_mapping::claim_mapping_of_issuer)
             })
             .unwrap_or_default(),
-        use_default_claim_mapping: table
-            .optional("use_default_claim_mapping", Value::boolean)
-            .unwrap_or(true),
-        token_profile: table
-            .optional("token_profile", |value| {
-                value.word(&[
-                    ("jwt", Some(TokenProfile::Jwt)),
-                    ("rfc9068", Some(TokenProfile::Rfc9068)),
-                ])
-            })
-            .unwrap_or_default(),
+        use_default_claim_mapping: table.or("use_default_claim_mapping", Value::boolean, true),
+        token_profile: table.word(
+            "token_profile",
+            &[
+                ("jwt", Some(TokenProfile::Jwt)),
+                ("rfc9068", Some(TokenProfile::Rfc9068)),
+            ],
+        ),
         name: name?,
         algorithms: algorithms?,
     })
@@ -152,22 +151,26 @@ pub(super) fn audience_from(value: Value<'_>) -> Option<Vec<Located<AudienceSour
 fn jwks(value: Value<'_>, discovered: bool) -> Option<Jwks> {
     let table = value.table(&JWKS)?;
     let usual = Jwks::default();
-    let refresh_interval = table
-        .optional("refresh_interval", |value| value.duration(SECOND..=DAY))
-        .unwrap_or(usual.refresh_interval);
+    let refresh_interval = table.or(
+        "refresh_interval",
+        |value| value.duration(SECOND..=DAY),
+        usual.refresh_interval,
+    );
     let jwks = Jwks {
         url: table.optional("url", Value::text),
         file: table.optional("file", Value::file),
         refresh_interval,
-        cooldown: table
-            .optional("cooldown", |value| value.duration(SECOND..=HOUR))
-            .unwrap_or(usual.cooldown),
-        wait: table
-            .optional("wait", |value| value.duration(Duration::ZERO..=WAIT_MAX))
-            .unwrap_or(usual.wait),
-        stale_after: table
-            .optional("stale_after", |value| stale_after(value, refresh_interval))
-            .unwrap_or(usual.stale_after),
+        cooldown: table.or("cooldown", |value| value.duration(SECOND..=HOUR), usual.cooldown),
+        wait: table.or(
+            "wait",
+            |value| value.duration(Duration::ZERO..=WAIT_MAX),
+            usual.wait,
+        ),
+        stale_after: table.or(
+            "stale_after",
+            |value| stale_after(value, refresh_interval),
+            usual.stale_after,
+        ),
         danger_allow_http: boolean(&table, "danger_allow_http"),
         follow_redirects: boolean(&table, "follow_redirects"),
         ca_file: table.optional("ca_file", Value::file),
@@ -193,7 +196,7 @@ fn jwks(value: Value<'_>, discovered: bool) -> Option<Jwks> {
 }
 
 fn boolean(table: &TableReader<'_>, key: &'static str) -> bool {
-    table.optional(key, Value::boolean).unwrap_or_default()
+    table.or_default(key, Value::boolean)
 }
 
 /// Good keys must not be dropped before their next refresh.

@@ -45,9 +45,7 @@ fn resource(value: Value<'_>, shape: &'static Shape) -> Option<Resource> {
     let table = value.table(shape)?;
     let path = table.required("path", Value::text);
     Some(Resource {
-        methods: table
-            .optional("methods", Value::texts_not_empty)
-            .unwrap_or_default(),
+        methods: table.or_default("methods", Value::texts_not_empty),
         path: path?,
     })
 }

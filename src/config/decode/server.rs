@@ -62,55 +62,57 @@ pub(super) fn server(value: Value<'_>) -> Option<Server> {
     let timeout = |value: Value<'_>| value.duration(SECOND..=HOUR);
     Some(Server {
         threads: table.optional("threads", |value| Some(value.located(value.integer(1..=1024)?))),
-        grace_period: table
-            .optional("grace_period", |value| value.duration(Duration::ZERO..=HOUR))
-            .unwrap_or(or.grace_period),
+        grace_period: table.or(
+            "grace_period",
+            |value| value.duration(Duration::ZERO..=HOUR),
+            or.grace_period,
+        ),
         request_id_header: table.optional("request_id_header", Value::text),
-        trusted_proxies: table
-            .optional("trusted_proxies", Value::texts)
-            .unwrap_or_default(),
-        verbose_errors: table
-            .optional("verbose_errors", Value::boolean)
-            .unwrap_or(or.verbose_errors),
-        header_bytes_max: table
-            .optional("header_bytes_max", |value| value.integer(1024..=1024 * 1024))
-            .unwrap_or(or.header_bytes_max),
-        headers_max: table
-            .optional("headers_max", |value| value.integer(1..=256))
-            .unwrap_or(or.headers_max),
-        target_bytes_max: table
-            .optional("target_bytes_max", |value| value.integer(256..=64 * 1024))
-            .unwrap_or(or.target_bytes_max),
-        body_bytes_max: table
-            .optional("body_bytes_max", |value| value.integer(0..=BODY_BYTES_MAX))
-            .unwrap_or(or.body_bytes_max),
-        idle_timeout: table.optional("idle_timeout", timeout).unwrap_or(or.idle_timeout),
-        read_timeout: table.optional("read_timeout", timeout).unwrap_or(or.read_timeout),
-        write_timeout: table
-            .optional("write_timeout", timeout)
-            .unwrap_or(or.write_timeout),
-        upstream_connections_idle_max: table
-            .optional("upstream_connections_idle_max", |value| value.integer(1..=65536))
-            .unwrap_or(or.upstream_connections_idle_max),
-        token_cache_entries: table
-            .optional("token_cache_entries", |value| value.integer(0..=16_777_216))
-            .unwrap_or(or.token_cache_entries),
-        duplicate_slashes: table
-            .optional("duplicate_slashes", |value| {
-                value.word(&[
-                    ("refuse", Some(DuplicateSlashes::Refuse)),
-                    ("merge", Some(DuplicateSlashes::Merge)),
-                ])
-            })
-            .unwrap_or_default(),
-        path_parameters: table
-            .optional("path_parameters", |value| {
-                value.word(&[
-                    ("refuse", Some(PathParameters::Refuse)),
-                    ("strip", Some(PathParameters::Strip)),
-                ])
-            })
-            .unwrap_or_default(),
+        trusted_proxies: table.or_default("trusted_proxies", Value::texts),
+        verbose_errors: table.or("verbose_errors", Value::boolean, or.verbose_errors),
+        header_bytes_max: table.or(
+            "header_bytes_max",
+            |value| value.integer(1024..=1024 * 1024),
+            or.header_bytes_max,
+        ),
+        headers_max: table.or("headers_max", |value| value.integer(1..=256), or.headers_max),
+        target_bytes_max: table.or(
+            "target_bytes_max",
+            |value| value.integer(256..=64 * 1024),
+            or.target_bytes_max,
+        ),
+        body_bytes_max: table.or(
+            "body_bytes_max",
+            |value| value.integer(0..=BODY_BYTES_MAX),
+            or.body_bytes_max,
+        ),
+        idle_timeout: table.or("idle_timeout", timeout, or.idle_timeout),
+        read_timeout: table.or("read_timeout", timeout, or.read_timeout),
+        write_timeout: table.or("write_timeout", timeout, or.write_timeout),
+        upstream_connections_idle_max: table.or(
+            "upstream_connections_idle_max",
+            |value| value.integer(1..=65536),
+            or.upstream_connections_idle_max,
+        ),
+        token_cache_entries: table.or(
+            "token_cache_entries",
+            |value| value.integer(0..=16_777_216),
+            or.token_cache_entries,
+        ),
+        duplicate_slashes: table.word(
+            "duplicate_slashes",
+            &[
+                ("refuse", Some(DuplicateSlashes::Refuse)),
+                ("merge", Some(DuplicateSlashes::Merge)),
+            ],
+        ),
+        path_parameters: table.word(
+            "path_parameters",
+            &[
+                ("refuse", Some(PathParameters::Refuse)),
+                ("strip", Some(PathParameters::Strip)),
+            ],
+        ),
         audience: table.optional("audience", Value::text),
     })
 }
@@ -140,6 +142,6 @@ fn log_path(value: Value<'_>) -> Option<Located<String>> {
 pub(super) fn access_log(value: Value<'_>) -> Option<AccessLog> {
     let table = value.table(&ACCESS_LOG)?;
     let path = table.required("path", log_path);
-    let claims = table.optional("claims", Value::texts).unwrap_or_default();
+    let claims = table.or_default("claims", Value::texts);
     Some(AccessLog { path: path?, claims })
 }

@@ -41,35 +41,35 @@ const RETRIES_MAX: usize = 10;
 const WEIGHT: u32 = 1;
 const WEIGHT_MAX: u32 = 1000;
 
+static BALANCE: [(&str, Option<Balance>); 3] = [
+    ("round_robin", Some(Balance::RoundRobin)),
+    ("least_request", None),
+    ("hash", None),
+];
+
 pub(super) fn upstream(value: Value<'_>) -> Option<Upstream> {
     let table = value.table(&UPSTREAM)?;
     let name = table.required("name", Value::text);
     let peers = table.required("peers", peers);
     let pause = |value: Value<'_>| value.duration(MILLISECOND..=HOUR);
     Some(Upstream {
-        balance: table.optional("balance", balance).unwrap_or_default(),
-        connect_timeout: table
-            .optional("connect_timeout", |value| value.duration(MILLISECOND..=MINUTE))
-            .unwrap_or(CONNECT_TIMEOUT),
-        read_timeout: table.optional("read_timeout", pause).unwrap_or(READ_TIMEOUT),
-        write_timeout: table.optional("write_timeout", pause).unwrap_or(WRITE_TIMEOUT),
-        idle_timeout: table
-            .optional("idle_timeout", |value| value.duration(SECOND..=HOUR))
-            .unwrap_or(IDLE_TIMEOUT),
-        retries: table
-            .optional("retries", |value| value.integer(0..=RETRIES_MAX))
-            .unwrap_or(RETRIES),
+        balance: table.word("balance", &BALANCE),
+        connect_timeout: table.or(
+            "connect_timeout",
+            |value| value.duration(MILLISECOND..=MINUTE),
+            CONNECT_TIMEOUT,
+        ),
+        read_timeout: table.or("read_timeout", pause, READ_TIMEOUT),
+        write_timeout: table.or("write_timeout", pause, WRITE_TIMEOUT),
+        idle_timeout: table.or(
+            "idle_timeout",
+            |value| value.duration(SECOND..=HOUR),
+            IDLE_TIMEOUT,
+        ),
+        retries: table.or("retries", |value| value.integer(0..=RETRIES_MAX), RETRIES),
         name: name?,
         peers: peers?,
     })
-}
-
-fn balance(value: Value<'_>) -> Option<Balance> {
-    value.word(&[
-        ("round_robin", Some(Balance::RoundRobin)),
-        ("least_request", None),
-        ("hash", None),
-    ])
 }
 
 fn peers(value: Value<'_>) -> Option<Located<Vec<Peer>>> {
@@ -94,9 +94,7 @@ fn peer(value: Value<'_>) -> Option<Peer> {
     }
     let table = value.table(&PEER)?;
     let address = table.required("address", Value::address);
-    let weight = table
-        .optional("weight", |value| value.integer(1..=WEIGHT_MAX))
-        .unwrap_or(WEIGHT);
+    let weight = table.or("weight", |value| value.integer(1..=WEIGHT_MAX), WEIGHT);
     Some(Peer {
         address: address?,
         weight,

@@ -1,6 +1,7 @@
 //! A request as an operation sees it: read whole, within bounds, with nothing in it that is not understood.
 //! So an operation is a plain function over values, and no bound can be forgotten in one of them.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use serde::de::DeserializeOwned;
 use super::AdminApi;
 use super::operations::Operation;
 use super::problem::Problem;
-use crate::control::registrar::{Expected, Repeatable};
+use crate::control::registrar::{Actor, Expected, Repeatable};
 use crate::control::state::Revision;
 
 /// The longest body: the largest record is as long.
@@ -35,13 +36,20 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A request.
 pub(super) struct Call {
-    pub(super) api: Arc<AdminApi>,
+    pub(super) api: Asked,
     parameters: Vec<(String, String)>,
     query: Vec<(String, String)>,
     headers: HeaderMap,
     body: Bytes,
     /// Method and path, for idempotency.
     line: String,
+}
+
+/// What an operation works with, and for whom.
+pub(super) struct Asked {
+    api: Arc<AdminApi>,
+    /// Who calls, for the audit log.
+    pub(super) actor: Actor,
 }
 
 /// What an operation answers.
@@ -53,6 +61,16 @@ pub(super) struct Answer {
     location: Option<String>,
 }
 
+// === impl Asked ===
+
+impl Deref for Asked {
+    type Target = AdminApi;
+
+    fn deref(&self) -> &AdminApi {
+        &self.api
+    }
+}
+
 // === impl Call ===
 
 impl Call {
@@ -62,7 +80,9 @@ impl Call {
         request: Request,
         operation: &Operation,
     ) -> Result<Self, Problem> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        let actor = parts.extensions.remove::<Actor>();
+        let actor = actor.ok_or_else(Problem::unauthorized)?;
         let query = read_query(parts.uri.query().unwrap_or_default(), operation)?;
         let body = tokio::time::timeout(BODY_WAIT, read_body(&parts.headers, body));
         let body = body.await.map_err(|_| Problem::timeout())??;
@@ -72,7 +92,7 @@ impl Call {
             (false, false) => return Err(Problem::bad_request("this operation takes no body")),
         }
         Ok(Self {
-            api,
+            api: Asked { api, actor },
             parameters: parameters
                 .iter()
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))

@@ -1,4 +1,5 @@
-//! Who may speak to the admin API: whoever shows the token, under a name that is ours.
+//! Who may speak to the admin API: whoever shows what is configured - the token, a certificate, or both - under a name
+//! that is ours.
 //!
 //! The token comes first, and is asked for everything, so that a stranger cannot tell a path from none. The `Host` is
 //! judged because of browsers: a page whose name is made to resolve to this machine speaks to us from inside, but under
@@ -15,16 +16,33 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::header::{AUTHORIZATION, HOST};
 
+use super::listen::Connection;
 use super::problem::Problem;
 use crate::control::private_file::{self, PrivateFileError};
 use crate::control::registrar::Actor;
 
+/// So much of a certificate's name goes into the audit log.
+const NAME_CHARS_MAX: usize = 200;
+
 /// The admin token, as its digest: what is compared has one length, whatever is shown.
 pub struct AdminToken([u8; 32]);
 
+/// What an operator must show: all of it. That nothing is asked for cannot be configured, and is nobody let in.
+#[derive(Default)]
+pub struct Demands {
+    /// The token.
+    pub token: Option<AdminToken>,
+    /// A certificate, which TLS has verified.
+    pub certificate: bool,
+}
+
+/// Whose certificate was shown, as TLS has verified it.
+#[derive(Debug)]
+pub(super) struct Shown(String);
+
 /// What everybody must get past.
 pub(super) struct Guard {
-    token: AdminToken,
+    demands: Demands,
     hosts: Vec<String>,
 }
 
@@ -58,8 +76,7 @@ impl AdminToken {
     /// Whoever shows it, for the audit log: enough of the digest to tell one token from the next, of which nothing
     /// leads back to the token.
     pub fn actor(&self) -> Actor {
-        let digits: String = self.0.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        Actor(format!("admin:{digits}"))
+        Actor(format!("admin:{}", beginning(&self.0)))
     }
 
     fn is(&self, shown: &str) -> bool {
@@ -67,29 +84,78 @@ impl AdminToken {
     }
 }
 
+// === impl Shown ===
+
+impl Shown {
+    /// Of a certificate in DER: its subject, else its first other name, and enough of its digest to tell it from the
+    /// next of that name.
+    pub(super) fn of(certificate: &[u8]) -> Self {
+        let name = match x509_parser::parse_x509_certificate(certificate) {
+            Ok((_, certificate)) => {
+                let subject = certificate.subject().to_string();
+                let other = || {
+                    let names = certificate.subject_alternative_name().ok()??;
+                    names.value.general_names.first().map(ToString::to_string)
+                };
+                if subject.is_empty() {
+                    other()
+                } else {
+                    Some(subject)
+                }
+            }
+            Err(_) => None,
+        };
+        let name = name.unwrap_or_else(|| "unnamed".to_owned());
+        let name: String = name
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(NAME_CHARS_MAX)
+            .collect();
+        Self(format!(
+            "certificate:{name} ({})",
+            beginning(digest(&SHA256, certificate).as_ref())
+        ))
+    }
+}
+
 // === impl Guard ===
 
 impl Guard {
     /// With the names under which a listener at this address is called.
-    pub(super) fn new(token: AdminToken, address: SocketAddr, configured: &[String]) -> Self {
+    pub(super) fn new(demands: Demands, address: SocketAddr, configured: &[String]) -> Self {
         let port = address.port();
         let mut hosts = vec![address.to_string()];
         for name in ["localhost", "127.0.0.1", "[::1]"] {
             hosts.push(format!("{name}:{port}"));
         }
         hosts.extend(configured.iter().cloned());
-        Self { token, hosts }
+        Self { demands, hosts }
     }
 
-    fn judge(&self, request: &Request) -> Result<(), Problem> {
-        let mut shown = request.headers().get_all(AUTHORIZATION).iter();
-        let token = match (shown.next(), shown.next()) {
-            (Some(value), None) => value.to_str().ok().and_then(bearer),
-            _ => None,
-        };
-        if !token.is_some_and(|token| self.token.is(token)) {
-            return Err(Problem::unauthorized());
+    /// Who shows everything that is asked for. A certificate says more of somebody than the token that all share.
+    fn identify(&self, request: &Request, connection: Option<&Connection>) -> Result<Actor, Problem> {
+        let mut actor = None;
+        if let Some(token) = &self.demands.token {
+            let mut shown = request.headers().get_all(AUTHORIZATION).iter();
+            let shown = match (shown.next(), shown.next()) {
+                (Some(value), None) => value.to_str().ok().and_then(bearer),
+                _ => None,
+            };
+            if !shown.is_some_and(|shown| token.is(shown)) {
+                return Err(Problem::unauthorized());
+            }
+            actor = Some(token.actor());
         }
+        if self.demands.certificate {
+            let shown = connection.and_then(|connection| connection.shown.as_ref());
+            let Shown(name) = shown.ok_or_else(Problem::unauthorized)?;
+            actor = Some(Actor(name.clone()));
+        }
+        actor.ok_or_else(Problem::unauthorized)
+    }
+
+    fn judge(&self, request: &Request, connection: Option<&Connection>) -> Result<Actor, Problem> {
+        let actor = self.identify(request, connection)?;
         let mut named = request.headers().get_all(HOST).iter();
         let host = match (named.next(), named.next()) {
             (Some(host), None) => host.to_str().ok(),
@@ -97,18 +163,28 @@ impl Guard {
         };
         let ours = |host: &str| self.hosts.iter().any(|own| own.eq_ignore_ascii_case(host));
         if host.is_some_and(ours) {
-            Ok(())
+            Ok(actor)
         } else {
             Err(Problem::wrong_host())
         }
     }
 }
 
-pub(super) async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
-    match guard.judge(&request) {
-        Ok(()) => next.run(request).await,
+pub(super) async fn guard(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
+    let connection = request.extensions_mut().remove::<Arc<Connection>>();
+    match guard.judge(&request, connection.as_deref()) {
+        Ok(actor) => {
+            let _busy = connection.as_deref().map(Connection::busy);
+            request.extensions_mut().insert(actor);
+            next.run(request).await
+        }
         Err(problem) => problem.into_response(),
     }
+}
+
+/// Enough of a digest to tell one from the next.
+fn beginning(digest: &[u8]) -> String {
+    digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn bearer(value: &str) -> Option<&str> {

@@ -37,9 +37,14 @@ fn issuer(issuer: &Issuer, now: UnixTime) -> Value {
     let held = issuer.ring.held();
     let attempt = issuer.ring.attempt();
     let is_fetched = matches!(issuer.source, KeySource::Jwks(_));
-    let source = source(issuer);
     // Of secrets not even a digest: one that is weak could be found by it.
-    let fingerprint = held.as_ref().filter(|_| source["kind"] != "secrets");
+    let is_secret = match &issuer.source {
+        KeySource::Files(files) => files
+            .iter()
+            .any(|file| matches!(file.holds, KeyFileKind::Secret(_))),
+        KeySource::Jwks(_) => false,
+    };
+    let fingerprint = held.as_ref().filter(|_| !is_secret);
     let keys = held.iter().flat_map(|held| {
         let keys = held.keys.keys().iter();
         keys.map(|found| key(issuer, held, found, is_fetched))
@@ -49,7 +54,7 @@ fn issuer(issuer: &Issuer, now: UnixTime) -> Value {
         "name": issuer.name.as_str(),
         "usable": issuer.keys(now).is_some(),
         "trouble": issuer.trouble(now).map(Trouble::word),
-        "source": source,
+        "source": source(issuer),
         "fingerprint": fingerprint.map(|held| held.keys.fingerprint().to_string()),
         "fetched_at": held.as_ref().filter(|_| is_fetched).map(|held| shown(held.fetched_at)),
         "last_fetch": attempt.as_deref().map(last_fetch),

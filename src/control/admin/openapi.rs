@@ -3,9 +3,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::issuers;
 use super::operations::{Field, Operation, operations};
 use super::problem::CODES;
+use super::{configuration, explaining, issuers};
 use crate::api::{Security, Stage};
 
 /// The document.
@@ -215,6 +215,9 @@ fn schemas(codes: &[&str]) -> Value {
         }), &["name", "plans"])),
         "Issuer": issuers::schema(),
         "Issuers": list(reference("Issuer")),
+        "Configuration": configuration::schema(),
+        "Question": explaining::question_schema(),
+        "Explanation": explaining::schema(),
         "Snapshot": object(json!({
             "generation": { "type": "integer" }, "revision": { "type": "integer" }, "apis": { "type": "integer" },
             "issuers": { "type": "integer" }, "upstreams": { "type": "integer" },

@@ -5,7 +5,7 @@ use http::Method;
 
 use super::call::{Answer, Call};
 use super::problem::Problem;
-use super::{issuers, openapi, plans, subscribers, views};
+use super::{configuration, explaining, issuers, openapi, plans, subscribers, views};
 
 /// One operation.
 pub(super) struct Operation {
@@ -236,6 +236,13 @@ pub(super) fn operations() -> Vec<Operation> {
             issuers::get,
         ),
         view(
+            "/v1/configuration",
+            "get_configuration",
+            "Every setting in force, and where it comes from",
+            "Configuration",
+            configuration::get,
+        ),
+        view(
             "/v1/snapshot",
             "get_snapshot",
             "What is in force",
@@ -262,6 +269,17 @@ pub(super) fn operations() -> Vec<Operation> {
             done: (202, Some("Snapshot")),
             fields: &[],
             run: views::reload,
+        },
+        Operation {
+            method: Method::POST,
+            path: "/v1/explain",
+            id: "explain",
+            summary: "What would become of a request, and what decides it",
+            query: &[],
+            body: Some("Question"),
+            done: (200, Some("Explanation")),
+            fields: &[],
+            run: explaining::run,
         },
         Operation {
             done: (200, None),

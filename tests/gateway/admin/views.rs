@@ -203,3 +203,165 @@ fn of_a_shared_secret_not_even_a_digest_is_shown() {
     let refused = scene.tell(json_body(post("/v1/issuers/batch", "{}")));
     assert_eq!(refused.status, 405);
 }
+
+/// The setting of a table: its value, and where it comes from.
+fn setting(configuration: &Value, table: &str, names: &[&str], key: &str) -> (Value, String) {
+    let mut tables = configuration["tables"].as_array().unwrap().iter();
+    let found = tables.find(|found| found["table"] == table && found["names"] == json!(names));
+    let found = found.unwrap_or_else(|| panic!("{table} {names:?} in {configuration}"));
+    let setting = &found["settings"][key];
+    let origin = setting["origin"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{key} in {found}"));
+    let name = origin.rsplit('/').next().unwrap();
+    (setting["value"].clone(), name.to_owned())
+}
+
+#[test]
+fn every_setting_in_force_is_shown_with_its_origin() {
+    let more = "[[upstream]]\nname = \"brisk\"\npeers = [\"127.0.0.1:1\"]\nconnect_timeout = \"700ms\"\n";
+    let secret = "a-secret-that-nobody-guesses-0123456789-abcdefgh";
+    let include = format!(
+        "include = [\"more/*.toml\"]\n{}",
+        config(&crate::harness::Upstream::start(), "")
+    );
+    let acme = Issuer::new("https://acme.example/", "k1", Es256);
+    let batch = "[[issuer]]\nname = \"batch\"\nalgorithms = [\"HS256\"]\naudiences = [\"a\"]\n\
+                 secrets = { \"2026-a\" = { file = \"batch.txt\" } }\ntoken_profile = \"rfc9068\"\n";
+    let files = [
+        ("acme.json", acme.jwks()),
+        ("more/brisk.toml", more.to_owned()),
+        ("more/batch.toml", batch.to_owned()),
+        ("more/batch.txt", secret.to_owned()),
+    ];
+    let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
+    let gateway = Gateway::start_with(&include, &files);
+    let upstream = crate::harness::Upstream::start();
+    let scene = Scene {
+        acme,
+        upstream,
+        gateway,
+    };
+    let told = scene.show("/v1/configuration");
+    let shown = told.json();
+    let acme = "https://acme.example/";
+    let rows: [(&str, &[&str], &str, Value, &str); 21] = [
+        ("server", &[], "body_bytes_max", json!(67_108_864), "default"),
+        ("server", &[], "grace_period", json!("10s"), "default"),
+        ("server", &[], "duplicate_slashes", json!("refuse"), "default"),
+        ("server", &[], "threads", Value::Null, "default"),
+        (
+            "server",
+            &[],
+            "request_id_header",
+            json!("x-request-id"),
+            "default",
+        ),
+        ("keys", &[], "approvals", Value::Null, "default"),
+        (
+            "admin",
+            &["127.0.0.1:0"],
+            "token_file",
+            json!("admin.token"),
+            "tollgate.toml:8:1",
+        ),
+        (
+            "state",
+            &["state/tollgate.redb"],
+            "kind",
+            json!("embedded"),
+            "default",
+        ),
+        ("issuer", &[acme], "leeway", json!("30s"), "default"),
+        (
+            "issuer",
+            &[acme],
+            "algorithms",
+            json!(["ES256"]),
+            "tollgate.toml:13:1",
+        ),
+        (
+            "issuer",
+            &[acme],
+            "client_id_claims",
+            json!(["azp", "client_id", "consumerKey"]),
+            "default",
+        ),
+        (
+            "issuer.jwks",
+            &[acme],
+            "file",
+            json!("acme.json"),
+            "tollgate.toml:15:6",
+        ),
+        ("issuer.jwks", &[acme], "refresh_interval", json!("5m"), "default"),
+        (
+            "issuer",
+            &["batch"],
+            "client_id_claims",
+            json!(["client_id"]),
+            "default",
+        ),
+        (
+            "issuer",
+            &["batch"],
+            "secrets",
+            json!({ "2026-a": { "file": "batch.txt" } }),
+            "batch.toml:5:1",
+        ),
+        (
+            "upstream",
+            &["brisk"],
+            "connect_timeout",
+            json!("700ms"),
+            "brisk.toml:4:1",
+        ),
+        (
+            "upstream",
+            &["brisk"],
+            "peers",
+            json!(["127.0.0.1:1"]),
+            "brisk.toml:3:1",
+        ),
+        ("upstream", &["brisk"], "retries", json!(1), "default"),
+        ("api", &["orders"], "strip_context_path", json!(false), "default"),
+        (
+            "api.plan",
+            &["orders", "manual"],
+            "validation",
+            json!("manual"),
+            "tollgate.toml:34:1",
+        ),
+        (
+            "api.plan",
+            &["orders", "gold"],
+            "validation",
+            json!("auto"),
+            "default",
+        ),
+    ];
+    for (table, names, key, value, origin) in rows {
+        let found = setting(&shown, table, names, key);
+        assert_eq!(found, (value, origin.to_owned()), "{table} {names:?} {key}");
+    }
+    assert!(!told.text().contains(secret) && !told.text().contains(&scene.token()));
+
+    // What is refused is not in force.
+    scene
+        .gateway
+        .write("more/brisk.toml", &more.replace("700ms", "never"));
+    scene
+        .gateway
+        .wait_for_log(|line| line["event"] == "configuration_rejected");
+    assert_eq!(scene.show("/v1/configuration").json(), shown);
+    scene
+        .gateway
+        .write("more/brisk.toml", &more.replace("700ms", "800ms"));
+    reloaded(&scene, 2);
+    let shown = scene.show("/v1/configuration").json();
+    assert_eq!(
+        setting(&shown, "upstream", &["brisk"], "connect_timeout").0,
+        "800ms"
+    );
+    assert_eq!(shown["generation"], 2);
+}
