@@ -9,6 +9,7 @@ mod configuration;
 mod explaining;
 mod guard;
 mod issuers;
+mod keys;
 mod listen;
 mod openapi;
 mod operations;

@@ -1,4 +1,5 @@
-//! Who may call what, changed while traffic flows: applications, subscriptions and plans' stages, by an operator's word.
+//! Who may call what, changed while traffic flows: applications, subscriptions, API keys and plans' stages, by an
+//! operator's word.
 //!
 //! Every operation goes the same way: read, judge, commit, apply, answer. The rules judge records and know no HTTP; the
 //! batch that they come to is durable before the index hears of it, and the index knows it before the operator has an
@@ -7,8 +8,10 @@
 //!
 //! What the configuration declares is shown here and changed there: it is read-only, and its names are taken.
 
+mod api_keys;
 mod applications;
 mod audit;
+mod kept;
 mod owners;
 mod paging;
 mod plans;
@@ -20,6 +23,7 @@ mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub use api_keys::{ApiKeyExpiry, ApiKeyRenewal, ApiKeyStatus, ApiKeyView, GivenApiKey, NewApiKey};
 pub use applications::{ApplicationInput, ApplicationView, ClientIdInput, NewApplication};
 pub use audit::AuditEntry;
 pub use paging::Page;
@@ -48,7 +52,7 @@ const REMEMBERED_MILLIS: i64 = 24 * 60 * 60 * 1000;
 /// So many remembered answers that are too old are forgotten with each new one.
 const FORGOTTEN_AT_ONCE: usize = 20;
 
-/// Where applications and subscriptions are changed.
+/// Where applications, subscriptions and API keys are changed.
 pub struct Registrar {
     store: Box<dyn Store>,
     index: Arc<Index>,
@@ -79,7 +83,8 @@ pub type Expected = Option<Vec<Revision>>;
 pub struct Repeatable {
     /// Its idempotency key.
     pub key: String,
-    /// SHA-256 of what it asks, in hexadecimal digits.
+    /// SHA-256 of what it asks, in hexadecimal digits. It is never kept: an API key that somebody chose could be guessed
+    /// by it.
     pub request: String,
 }
 
@@ -93,8 +98,11 @@ struct Ledger {
 /// What an operation reads.
 struct Desk<'d> {
     store: &'d dyn Store,
+    index: &'d Index,
     owners: &'d Owners,
     snapshot: &'d Snapshot,
+    /// What it read; at most one batch is based on it.
+    based_on: Revision,
     now: UnixTime,
 }
 
@@ -175,8 +183,10 @@ impl Registrar {
             self.catch_up(&mut ledger)?;
             let desk = Desk {
                 store: &*self.store,
+                index: &self.index,
                 owners: &ledger.owners,
                 snapshot: &self.cell.snapshot(),
+                based_on: ledger.applied,
                 now: Clock.now(),
             };
             let Ruling {
@@ -286,7 +296,7 @@ impl Desk<'_> {
         if self.is_forgotten(&record) {
             return Ok(None);
         }
-        if record.request != repeatable.request {
+        if record.request != self.sealed(repeatable)? {
             return Err(Refusal::KeyReused);
         }
         Ok(Some(record.location))
@@ -301,7 +311,7 @@ impl Desk<'_> {
             Kind::Idempotency,
             &repeatable.key,
             &IdempotencyRecord {
-                request: repeatable.request.clone(),
+                request: self.sealed(repeatable)?,
                 location: id.to_owned(),
                 created_at: self.now.millis(),
             },
@@ -315,8 +325,34 @@ impl Desk<'_> {
         Ok(writes)
     }
 
+    /// What is kept of what a request asks. It may hold an API key that somebody chose, so nobody must be able to try
+    /// guesses; and it is never that of a key, which holds no space.
+    fn sealed(&self, repeatable: &Repeatable) -> Result<String, Refusal> {
+        self.hash(&format!("request {}", repeatable.request))
+    }
+
+    /// The hash of a text under the store's secret, in hexadecimal digits.
+    fn hash(&self, text: &str) -> Result<String, Refusal> {
+        let hash = self.index.key_hash(text);
+        let hash = hash.ok_or_else(|| StoreError::Failed("its secret is not here".to_owned()))?;
+        Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
     fn is_forgotten(&self, record: &IdempotencyRecord) -> bool {
         self.now.millis().saturating_sub(record.created_at) >= REMEMBERED_MILLIS
+    }
+}
+
+// === impl Ruling ===
+
+impl<T> Ruling<T> {
+    /// Everything is so already.
+    fn unchanged(action: &'static str, target: &str, outcome: T) -> Self {
+        Self {
+            writes: Vec::new(),
+            note: Note::of(action, target),
+            outcome,
+        }
     }
 }
 

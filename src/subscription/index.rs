@@ -27,7 +27,7 @@ use owners::Owners;
 use state::State;
 use tables::Tables;
 
-use super::api_key::{ApiKey, ApiKeyError, ApiKeySecret, is_api_key};
+use super::api_key::{ApiKey, ApiKeyError, ApiKeyHash, ApiKeySecret, is_api_key};
 use super::{Application, Change, ClaimNames, Declared, Subscription, SubscriptionError};
 use crate::id::{ApplicationId, IssuerName, PlanId};
 use crate::time::UnixTime;
@@ -189,6 +189,19 @@ impl Index {
     /// Whether there is one, so that there may be keys.
     pub fn has_key_secret(&self) -> bool {
         self.secret.load().is_some()
+    }
+
+    /// The hash of a text under the secret; nothing if there is none.
+    pub fn key_hash(&self, text: &str) -> Option<ApiKeyHash> {
+        let secret = self.secret.load();
+        secret.as_ref().map(|secret| secret.hash(text))
+    }
+
+    /// Whether somebody was given the API key of this text, good or not.
+    pub fn knows_key(&self, text: &str) -> bool {
+        let state = self.state.load();
+        let keys = state.keys.pin();
+        self.key_hash(text).is_some_and(|hash| keys.contains_key(&hash))
     }
 
     /// The claims that claim sets name now.

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::keys;
 use super::operations::{Field, Operation, operations};
 use super::problem::CODES;
 use super::{configuration, explaining, issuers};
@@ -27,7 +28,7 @@ pub fn document() -> Value {
         "info": {
             "title": "Tollgate admin API",
             "version": "1",
-            "description": "Applications and subscriptions at run time, and what the gateway runs by.",
+            "description": "Applications, subscriptions and API keys at run time, and what the gateway runs by.",
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
         "servers": [{ "url": "http://127.0.0.1:9180" }],
@@ -41,7 +42,7 @@ pub fn document() -> Value {
                     "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
                 },
             },
-            "schemas": schemas(&codes),
+            "schemas": all_schemas(&codes),
         },
     })
 }
@@ -134,7 +135,7 @@ fn refusals(operation: &Operation) -> Vec<u16> {
     may.map(|(status, _)| *status).collect()
 }
 
-fn reference(schema: &str) -> Value {
+pub(super) fn reference(schema: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{schema}") })
 }
 
@@ -145,6 +146,15 @@ fn query_schema(name: &str) -> Value {
         "status" => reference("Status"),
         _ => json!({ "type": "string" }),
     }
+}
+
+fn all_schemas(codes: &[&str]) -> Value {
+    let mut all = schemas(codes);
+    if let Some(all) = all.as_object_mut() {
+        let more = keys::schemas().into_iter();
+        all.extend(more.map(|(name, schema)| (name.to_owned(), schema)));
+    }
+    all
 }
 
 fn schemas(codes: &[&str]) -> Value {
@@ -238,7 +248,7 @@ pub(super) fn object(properties: Value, required: &[&str]) -> Value {
     })
 }
 
-fn list(items: Value) -> Value {
+pub(super) fn list(items: Value) -> Value {
     object(
         json!({ "items": { "type": "array", "items": items } }),
         &["items"],

@@ -5,7 +5,7 @@ use http::Method;
 
 use super::call::{Answer, Call};
 use super::problem::Problem;
-use super::{configuration, explaining, issuers, openapi, plans, subscribers, views};
+use super::{configuration, explaining, issuers, keys, openapi, plans, subscribers, views};
 
 /// One operation.
 pub(super) struct Operation {
@@ -44,6 +44,12 @@ const PAGE: &[&str] = &["after", "limit"];
 
 /// The list.
 pub(super) fn operations() -> Vec<Operation> {
+    let mut all = most();
+    all.extend(keys::operations());
+    all
+}
+
+fn most() -> Vec<Operation> {
     use Field::{Etag, IdempotencyKey, IfMatch, IfMatchRequired};
     vec![
         Operation {

@@ -9,16 +9,18 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::audit::{Note, value};
+use super::kept::{Kept, read};
 use super::owners::{meets, overlap};
 use super::{
-    Actor, Desk, Expected, Origin, Page, Refusal, Registrar, Repeatable, Ruling, Shown, judge_version,
-    remove, shown_time, write,
+    Actor, Desk, Expected, Origin, Page, Refusal, Registrar, Repeatable, Ruling, Shown, remove, shown_time,
+    write,
 };
-use crate::control::state::records::{self, ApplicationRecord, ClientIdRecord};
-use crate::control::state::{Key, Kind, Revision, Versioned, Write};
+use crate::control::state::records::{ApplicationRecord, ClientIdRecord};
+use crate::control::state::{Key, Kind, Revision, Write};
 use crate::id::{IssuerName, parse_name};
 use crate::snapshot::Snapshot;
 use crate::subscription::DeclaredApplication;
+use crate::time::{Clock, UnixTime};
 
 /// The longest name, owner, audience, client id, claim or claim value, in bytes: it must fit a token, and a line.
 const TEXT_BYTES_MAX: usize = 256;
@@ -148,11 +150,8 @@ impl Registrar {
         parse_name(&id).map_err(|error| Refusal::invalid("id", error.to_string()))?;
         self.change(actor, |desk| {
             if let Some(id) = desk.remembered(repeatable)? {
-                return Ok(Ruling {
-                    outcome: desk.application(&id)?.0,
-                    writes: Vec::new(),
-                    note: Note::of("application.create", &id),
-                });
+                let made = desk.own::<ApplicationRecord>(&id, &None)?.0;
+                return Ok(Ruling::unchanged("application.create", &id, made));
             }
             if desk.declared_application(&id).is_some()
                 || desk
@@ -192,15 +191,21 @@ impl Registrar {
         input: &ApplicationInput,
         expected: &Expected,
     ) -> Result<ApplicationView, Refusal> {
-        self.revise_application(actor, id, "application.replace", expected, |desk, old| {
-            desk.judge_application(id, input)?;
-            Ok(record(
-                input.clone(),
-                old.suspended,
-                old.created_at,
-                desk.now.millis(),
-            ))
-        })
+        self.revise(
+            actor,
+            id,
+            "application.replace",
+            expected,
+            |desk, old: &ApplicationRecord| {
+                desk.judge_application(id, input)?;
+                Ok(record(
+                    input.clone(),
+                    old.suspended,
+                    old.created_at,
+                    desk.now.millis(),
+                ))
+            },
+        )
     }
 
     /// Suspends an application, or lets it resume.
@@ -219,7 +224,7 @@ impl Registrar {
         } else {
             "application.resume"
         };
-        self.revise_application(actor, id, action, expected, |desk, old| {
+        self.revise(actor, id, action, expected, |desk, old: &ApplicationRecord| {
             if old.suspended == suspended {
                 let already = if suspended {
                     "is suspended already"
@@ -242,7 +247,7 @@ impl Registrar {
     /// When it is not there, another version, or the configuration's.
     pub fn delete_application(&self, actor: &Actor, id: &str, expected: &Expected) -> Result<(), Refusal> {
         let gone = self.change(actor, |desk| {
-            let (old, _) = desk.own_application(id, expected)?;
+            let (old, _) = desk.own::<ApplicationRecord>(id, expected)?;
             let mut writes = desk.below(id)?;
             writes.push(remove(Kind::Application, id));
             let note = Note::of("application.delete", id).before(value(&old));
@@ -261,7 +266,7 @@ impl Registrar {
     /// When it is not there, or cannot be read.
     pub fn application(&self, id: &str) -> Result<ApplicationView, Refusal> {
         if let Some(record) = self.store.get(&Key::new(Kind::Application, id))? {
-            return read(id, &record);
+            return read::<ApplicationRecord>(id, &record, Clock.now());
         }
         let snapshot = self.cell.snapshot();
         let declared = snapshot.declared.applications.iter();
@@ -283,31 +288,9 @@ impl Registrar {
             (Kind::Application, ""),
             declared.collect(),
             (after, limit),
-            read,
+            |id, record| read::<ApplicationRecord>(id, record, Clock.now()),
             |_| true,
         )
-    }
-
-    fn revise_application(
-        &self,
-        actor: &Actor,
-        id: &str,
-        action: &'static str,
-        expected: &Expected,
-        revise: impl Fn(&Desk<'_>, &ApplicationRecord) -> Result<ApplicationRecord, Refusal>,
-    ) -> Result<ApplicationView, Refusal> {
-        self.change(actor, |desk| {
-            let (before, old) = desk.own_application(id, expected)?;
-            let record = revise(desk, &old)?;
-            let writes = vec![write(Kind::Application, id, &record)?];
-            let outcome = view(id, None, record);
-            let note = Note::of(action, id).before(value(&before)).after(value(&outcome));
-            Ok(Ruling {
-                writes,
-                note,
-                outcome,
-            })
-        })
     }
 }
 
@@ -316,37 +299,6 @@ impl Registrar {
 impl Desk<'_> {
     pub(super) fn declared_application(&self, id: &str) -> Option<&DeclaredApplication> {
         declared(self.snapshot, id)
-    }
-
-    fn application(&self, id: &str) -> Result<(ApplicationView, ApplicationRecord), Refusal> {
-        let key = Key::new(Kind::Application, id);
-        let kept = self
-            .store
-            .get(&key)?
-            .ok_or_else(|| Refusal::not_found("application", id))?;
-        let record: ApplicationRecord = records::read(&key.to_string(), &kept)?;
-        Ok((view(id, Some(kept.version), record.clone()), record))
-    }
-
-    /// One that can be changed, in the version that is meant.
-    fn own_application(
-        &self,
-        id: &str,
-        expected: &Expected,
-    ) -> Result<(ApplicationView, ApplicationRecord), Refusal> {
-        let key = Key::new(Kind::Application, id);
-        let Some(kept) = self.store.get(&key)? else {
-            return Err(match self.declared_application(id) {
-                Some(_) => Refusal::ReadOnly {
-                    what: "the application",
-                    id: id.to_owned(),
-                },
-                None => Refusal::not_found("application", id),
-            });
-        };
-        judge_version(&kept, expected)?;
-        let record: ApplicationRecord = records::read(&key.to_string(), &kept)?;
-        Ok((view(id, Some(kept.version), record.clone()), record))
     }
 
     /// Whether an application may say this of itself.
@@ -466,6 +418,22 @@ impl Desk<'_> {
     }
 }
 
+// === impl ApplicationRecord ===
+
+impl Kept for ApplicationRecord {
+    const KIND: Kind = Kind::Application;
+    const WHAT: &'static str = "application";
+    type View = ApplicationView;
+
+    fn view(&self, id: &str, version: Option<Revision>, _: UnixTime) -> ApplicationView {
+        view(id, version, self.clone())
+    }
+
+    fn is_declared(snapshot: &Snapshot, id: &str) -> bool {
+        declared(snapshot, id).is_some()
+    }
+}
+
 // === impl ApplicationView ===
 
 impl Shown for ApplicationView {
@@ -511,10 +479,6 @@ fn record(input: ApplicationInput, suspended: bool, created_at: i64, updated_at:
         created_at,
         updated_at,
     }
-}
-
-fn read(id: &str, kept: &Versioned) -> Result<ApplicationView, Refusal> {
-    Ok(view(id, Some(kept.version), records::read(id, kept)?))
 }
 
 fn view(id: &str, version: Option<Revision>, record: ApplicationRecord) -> ApplicationView {

@@ -34,9 +34,9 @@ pub enum Refusal {
     #[error("{0}")]
     Conflict(String),
     /// It is declared in the configuration, which alone can change it.
-    #[error("{what} `{id}` is declared in the configuration; change it there")]
+    #[error("the {what} `{id}` is declared in the configuration; change it there")]
     ReadOnly {
-        /// What, with its article.
+        /// What.
         what: &'static str,
         /// Its id.
         id: String,

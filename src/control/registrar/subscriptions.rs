@@ -12,17 +12,18 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::audit::{Note, value};
+use super::kept::{Kept, read};
 use super::{
-    Actor, Desk, Expected, Origin, Page, Refusal, Registrar, Repeatable, Ruling, Shown, judge_version, plans,
-    read_time, remove, shown_time, write,
+    Actor, Desk, Expected, Origin, Page, Refusal, Registrar, Repeatable, Ruling, Shown, plans, read_time,
+    remove, shown_time, write,
 };
 use crate::api::{Security, Stage};
 use crate::control::state::records::{self, SubscriptionRecord, SubscriptionStatus};
-use crate::control::state::{Key, Kind, Revision, Versioned};
+use crate::control::state::{Key, Kind, Revision, Store, Versioned};
 use crate::id::{ApplicationId, PlanId};
-use crate::snapshot::ListedPlan;
+use crate::snapshot::{ListedPlan, Snapshot};
 use crate::subscription::{DeclaredSubscription, Status};
-use crate::time::Clock;
+use crate::time::{Clock, UnixTime};
 
 /// A new subscription.
 #[derive(Debug, Clone, Deserialize)]
@@ -190,11 +191,8 @@ impl Registrar {
         let dates = read_dates(from.as_deref(), until.as_deref())?;
         self.change(actor, |desk| {
             if let Some(id) = desk.remembered(repeatable)? {
-                return Ok(Ruling {
-                    outcome: desk.own_subscription(&id, &None)?.0,
-                    writes: Vec::new(),
-                    note: Note::of("subscription.create", &id),
-                });
+                let made = desk.own::<SubscriptionRecord>(&id, &None)?.0;
+                return Ok(Ruling::unchanged("subscription.create", &id, made));
             }
             if !desk.knows_application(application)? {
                 return Err(Refusal::invalid("application", "is no application's id"));
@@ -213,7 +211,7 @@ impl Registrar {
                 created_at: desk.now.millis(),
                 updated_at: desk.now.millis(),
             };
-            let outcome = view(&id, None, &record)?;
+            let outcome = view(&id, None, &record);
             let mut writes = vec![write(Kind::Subscription, &id, &record)?];
             // Keys of a subscription that was closed before are not this one's.
             writes.extend(
@@ -242,23 +240,29 @@ impl Registrar {
         action: Action,
         expected: &Expected,
     ) -> Result<SubscriptionView, Refusal> {
-        self.revise_subscription(actor, id, action.noted(), expected, |desk, old| {
-            let status = action.leads(old.status).ok_or_else(|| {
-                let status = status_name(old.status);
-                Refusal::Conflict(format!(
-                    "a {status} subscription cannot be told to {}",
-                    action.name()
-                ))
-            })?;
-            if status == SubscriptionStatus::Accepted {
-                desk.judge_living_plan(id)?;
-            }
-            Ok(SubscriptionRecord {
-                status,
-                updated_at: desk.now.millis(),
-                ..old.clone()
-            })
-        })
+        self.revise(
+            actor,
+            id,
+            action.noted(),
+            expected,
+            |desk, old: &SubscriptionRecord| {
+                let status = action.leads(old.status).ok_or_else(|| {
+                    let status = status_name(old.status);
+                    Refusal::Conflict(format!(
+                        "a {status} subscription cannot be told to {}",
+                        action.name()
+                    ))
+                })?;
+                if status == SubscriptionStatus::Accepted {
+                    desk.judge_living_plan(id)?;
+                }
+                Ok(SubscriptionRecord {
+                    status,
+                    updated_at: desk.now.millis(),
+                    ..old.clone()
+                })
+            },
+        )
     }
 
     /// Sets from when and until when a subscription is in force.
@@ -273,15 +277,21 @@ impl Registrar {
         expected: &Expected,
     ) -> Result<SubscriptionView, Refusal> {
         let (from, until) = read_dates(dates.from.as_deref(), dates.until.as_deref())?;
-        self.revise_subscription(actor, id, "subscription.dates", expected, |desk, old| {
-            judge_living(old)?;
-            Ok(SubscriptionRecord {
-                from,
-                until,
-                updated_at: desk.now.millis(),
-                ..old.clone()
-            })
-        })
+        self.revise(
+            actor,
+            id,
+            "subscription.dates",
+            expected,
+            |desk, old: &SubscriptionRecord| {
+                judge_living(old)?;
+                Ok(SubscriptionRecord {
+                    from,
+                    until,
+                    updated_at: desk.now.millis(),
+                    ..old.clone()
+                })
+            },
+        )
     }
 
     /// Moves a subscription to another plan of the same API and kind of credential; its keys go with it.
@@ -296,7 +306,7 @@ impl Registrar {
         expected: &Expected,
     ) -> Result<SubscriptionView, Refusal> {
         self.change(actor, |desk| {
-            let (before, old) = desk.own_subscription(id, expected)?;
+            let (before, old) = desk.own::<SubscriptionRecord>(id, expected)?;
             judge_living(&old)?;
             let listed = desk.open_plan(&before.api, &to.plan)?;
             let present = desk.plan(&before.api, &before.plan);
@@ -312,7 +322,7 @@ impl Registrar {
                 updated_at: desk.now.millis(),
                 ..old
             };
-            let outcome = view(&next, None, &record)?;
+            let outcome = view(&next, None, &record);
             let mut writes = vec![
                 remove(Kind::Subscription, id),
                 write(Kind::Subscription, &next, &record)?,
@@ -322,10 +332,8 @@ impl Registrar {
             }
             for (key, kept) in desk.keys_of(id)? {
                 let number = key.rsplit(':').next().unwrap_or_default();
-                let moved = Key::new(Kind::ApiKey, format!("{next}:{number}"));
-                writes.retain(|write| write.key != moved);
                 writes.push(super::Write {
-                    key: moved,
+                    key: Key::new(Kind::ApiKey, format!("{next}:{number}")),
                     value: Some(kept.value),
                 });
                 writes.push(remove(Kind::ApiKey, &key));
@@ -346,15 +354,7 @@ impl Registrar {
     /// # Errors
     /// When it is not there, or cannot be read.
     pub fn subscription(&self, id: &str) -> Result<SubscriptionView, Refusal> {
-        if let Some(record) = self.store.get(&Key::new(Kind::Subscription, id))? {
-            return Ok(read(id, &record)?.under(&self.closed_plans()));
-        }
-        let snapshot = self.cell.snapshot();
-        let declared = snapshot.declared.subscriptions.iter();
-        let mut declared = declared.filter(|own| id_of(&own.application, &own.plan) == id);
-        let found = declared.next().map(declared_view);
-        let found = found.map(|view| view.under(&self.closed_plans()));
-        found.ok_or_else(|| Refusal::not_found("subscription", id))
+        find(&*self.store, &self.cell.snapshot(), id)
     }
 
     /// At most `limit` subscriptions that the filter asks for, whose ids come after `after`.
@@ -385,79 +385,25 @@ impl Registrar {
             .as_ref()
             .map_or_else(String::new, |id| format!("{id}:"));
         let snapshot = self.cell.snapshot();
-        let closed = self.closed_plans();
+        let closed = plans::closed(&snapshot, Clock.now());
         let declared = snapshot.declared.subscriptions.iter();
         let declared = declared.map(|own| declared_view(own).under(&closed));
         self.page(
             (Kind::Subscription, &prefix),
             declared.map(|view| (view.id.clone(), view)).collect(),
             (after, limit),
-            |id, kept| Ok(read(id, kept)?.under(&closed)),
+            |id, record| Ok(read::<SubscriptionRecord>(id, record, Clock.now())?.under(&closed)),
             wanted,
         )
-    }
-
-    /// The plans that are closed at this moment, with all their subscriptions.
-    fn closed_plans(&self) -> HashSet<PlanId> {
-        plans::closed(&self.cell.snapshot(), Clock.now())
-    }
-
-    fn revise_subscription(
-        &self,
-        actor: &Actor,
-        id: &str,
-        action: &'static str,
-        expected: &Expected,
-        revise: impl Fn(&Desk<'_>, &SubscriptionRecord) -> Result<SubscriptionRecord, Refusal>,
-    ) -> Result<SubscriptionView, Refusal> {
-        self.change(actor, |desk| {
-            let (before, old) = desk.own_subscription(id, expected)?;
-            let record = revise(desk, &old)?;
-            let writes = vec![write(Kind::Subscription, id, &record)?];
-            let outcome = view(id, None, &record)?;
-            let note = Note::of(action, id).before(value(&before)).after(value(&outcome));
-            Ok(Ruling {
-                writes,
-                note,
-                outcome,
-            })
-        })
     }
 }
 
 // === impl Desk ===
 
 impl Desk<'_> {
-    /// One that can be changed, in the version that is meant. It is closed when its plan is.
-    pub(super) fn own_subscription(
-        &self,
-        id: &str,
-        expected: &Expected,
-    ) -> Result<(SubscriptionView, SubscriptionRecord), Refusal> {
-        let key = Key::new(Kind::Subscription, id);
-        let Some(kept) = self.store.get(&key)? else {
-            return Err(if self.declares_subscription(id) {
-                Refusal::ReadOnly {
-                    what: "the subscription",
-                    id: id.to_owned(),
-                }
-            } else {
-                Refusal::not_found("subscription", id)
-            });
-        };
-        judge_version(&kept, expected)?;
-        let mut record: SubscriptionRecord = records::read(&key.to_string(), &kept)?;
-        if is_living(record.status) && self.stage(&plan_of(id)) == Some(Stage::Closed) {
-            record.status = SubscriptionStatus::Closed;
-        }
-        Ok((view(id, Some(kept.version), &record)?, record))
-    }
-
     /// The keys of a subscription.
     pub(super) fn keys_of(&self, id: &str) -> Result<Vec<(String, Versioned)>, Refusal> {
-        Ok(self
-            .store
-            .list(Kind::ApiKey, &format!("{id}:"), None, usize::MAX)?)
+        keys_of(self.store, id)
     }
 
     /// A plan as it is written down.
@@ -481,13 +427,6 @@ impl Desk<'_> {
         Ok(self.declared_application(id).is_some() || self.store.get(&key)?.is_some())
     }
 
-    fn declares_subscription(&self, id: &str) -> bool {
-        let declared = &self.snapshot.declared.subscriptions;
-        declared
-            .iter()
-            .any(|own| id_of(&own.application, &own.plan) == id)
-    }
-
     /// Whether a new subscription may have this id.
     fn judge_place(&self, id: &str) -> Result<(), Refusal> {
         let taken = match self.store.get(&Key::new(Kind::Subscription, id))? {
@@ -495,7 +434,7 @@ impl Desk<'_> {
                 let record: SubscriptionRecord = records::read(id, &kept)?;
                 judge_living(&record).is_ok()
             }
-            None => self.declares_subscription(id),
+            None => SubscriptionRecord::is_declared(self.snapshot, id),
         };
         if taken {
             return Err(Refusal::Exists {
@@ -530,13 +469,40 @@ impl Desk<'_> {
     }
 
     /// Whether the plan of this subscription still serves anybody.
-    fn judge_living_plan(&self, id: &str) -> Result<(), Refusal> {
+    pub(super) fn judge_living_plan(&self, id: &str) -> Result<(), Refusal> {
         let plan = plan_of(id);
         match self.stage(&plan) {
             Some(Stage::Staging | Stage::Published | Stage::Deprecated) => Ok(()),
             Some(Stage::Closed) => Err(Refusal::Conflict(format!("the plan `{plan}` is closed"))),
             None => Err(Refusal::Conflict(format!("there is no plan `{plan}` any more"))),
         }
+    }
+}
+
+// === impl SubscriptionRecord ===
+
+impl Kept for SubscriptionRecord {
+    const KIND: Kind = Kind::Subscription;
+    const WHAT: &'static str = "subscription";
+    type View = SubscriptionView;
+
+    fn view(&self, id: &str, version: Option<Revision>, _: UnixTime) -> SubscriptionView {
+        view(id, version, self)
+    }
+
+    /// Closed, if its plan is.
+    fn at(self, id: &str, desk: &Desk<'_>) -> Self {
+        if is_living(self.status) && desk.stage(&plan_of(id)) == Some(Stage::Closed) {
+            return Self {
+                status: SubscriptionStatus::Closed,
+                ..self
+            };
+        }
+        self
+    }
+
+    fn is_declared(snapshot: &Snapshot, id: &str) -> bool {
+        declared(snapshot, id).is_some()
     }
 }
 
@@ -588,7 +554,7 @@ const fn is_living(status: SubscriptionStatus) -> bool {
     }
 }
 
-const fn status_name(status: SubscriptionStatus) -> &'static str {
+pub(super) const fn status_name(status: SubscriptionStatus) -> &'static str {
     match status {
         SubscriptionStatus::Pending => "pending",
         SubscriptionStatus::Accepted => "accepted",
@@ -607,15 +573,33 @@ fn read_dates(from: Option<&str>, until: Option<&str>) -> Result<(Option<i64>, O
     Ok((from, until))
 }
 
-fn read(id: &str, kept: &Versioned) -> Result<SubscriptionView, Refusal> {
-    view(id, Some(kept.version), &records::read(id, kept)?)
+/// A subscription of either origin.
+///
+/// # Errors
+/// When it is not there, or cannot be read.
+pub(super) fn find(store: &dyn Store, snapshot: &Snapshot, id: &str) -> Result<SubscriptionView, Refusal> {
+    let closed = plans::closed(snapshot, Clock.now());
+    if let Some(record) = store.get(&Key::new(Kind::Subscription, id))? {
+        return Ok(read::<SubscriptionRecord>(id, &record, Clock.now())?.under(&closed));
+    }
+    let found = declared(snapshot, id).map(|own| declared_view(own).under(&closed));
+    found.ok_or_else(|| Refusal::not_found("subscription", id))
 }
 
-fn view(
-    id: &str,
-    version: Option<Revision>,
-    record: &SubscriptionRecord,
-) -> Result<SubscriptionView, Refusal> {
+/// The API keys of a subscription, in the order of ids.
+///
+/// # Errors
+/// When they cannot be read.
+pub(super) fn keys_of(store: &dyn Store, id: &str) -> Result<Vec<(String, Versioned)>, Refusal> {
+    Ok(store.list(Kind::ApiKey, &format!("{id}:"), None, usize::MAX)?)
+}
+
+fn declared<'s>(snapshot: &'s Snapshot, id: &str) -> Option<&'s DeclaredSubscription> {
+    let mut declared = snapshot.declared.subscriptions.iter();
+    declared.find(|own| id_of(&own.application, &own.plan) == id)
+}
+
+fn view(id: &str, version: Option<Revision>, record: &SubscriptionRecord) -> SubscriptionView {
     let SubscriptionRecord {
         status,
         from,
@@ -625,7 +609,7 @@ fn view(
     } = *record;
     let mut parts = id.splitn(3, ':').map(ToOwned::to_owned);
     let mut part = || parts.next().unwrap_or_default();
-    Ok(SubscriptionView {
+    SubscriptionView {
         id: id.to_owned(),
         origin: Origin::State,
         version: version.map(|version| version.0),
@@ -637,7 +621,7 @@ fn view(
         until: until.map(shown_time),
         created_at: Some(shown_time(created_at)),
         updated_at: Some(shown_time(updated_at)),
-    })
+    }
 }
 
 fn declared_view(declared: &DeclaredSubscription) -> SubscriptionView {

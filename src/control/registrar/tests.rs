@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::{Files, parse};
+use crate::control::state::Versioned;
 use crate::control::state::tests::Memory;
 use crate::issuer::KeyRing;
 use crate::snapshot::{Inputs, compile};
@@ -167,6 +168,7 @@ fn registrar(store: &Arc<Memory>) -> (Registrar, Arc<Index>) {
     )
     .unwrap();
     let index = Arc::new(Index::default());
+    index.set_key_secret(crate::subscription::ApiKeySecret::new(&[7; 32]));
     index.admit(&snapshot.declared);
     let cell = Arc::new(Fixed(Arc::new(snapshot)));
     let registrar = Registrar::begin(

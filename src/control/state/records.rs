@@ -85,7 +85,7 @@ pub enum SubscriptionStatus {
 pub struct ApiKeyRecord {
     /// HMAC-SHA256 of the key, in hexadecimal digits.
     pub hash: String,
-    /// Its first characters, for people.
+    /// Its first characters, for people; of a key that somebody chose, nothing.
     pub prefix: String,
     /// No longer good from then on; set ahead when a key is renewed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -122,7 +122,8 @@ pub enum PlanStage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IdempotencyRecord {
-    /// SHA-256 of method, path and body, in hexadecimal digits: the same key with another request is a mistake.
+    /// What method, path and body come to under the store's secret, in hexadecimal digits: the same key with another
+    /// request is a mistake.
     pub request: String,
     /// The path of what was made.
     pub location: String,
