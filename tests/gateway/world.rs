@@ -349,7 +349,7 @@ issuers = ["https://acme.example/"]
 subscription_validation = false
 token_from = { header = "X-Access-Token", cookie = "session", query = "access_token" }
 
-# API keys, beside tokens and nothing. No key is good: none can be given out yet.
+# API keys, beside tokens and nothing. No key is good: without a store there is none.
 [[api]]
 name = "keyed"
 context_path = "/keyed"

@@ -198,10 +198,10 @@ impl Registrar {
             "api_key.revoke",
             expected,
             |desk, old: &ApiKeyRecord| {
-                Ok(ApiKeyRecord {
-                    revoked_at: old.revoked_at.or(Some(desk.now.millis())),
+                Ok(old.revoked_at.is_none().then(|| ApiKeyRecord {
+                    revoked_at: Some(desk.now.millis()),
                     ..old.clone()
-                })
+                }))
             },
         )
     }
@@ -233,7 +233,7 @@ impl Registrar {
                     let keys = desk.api_keys(subscription_of(id))?;
                     judge_number(keys.iter().filter(|(_, key)| is_good(key, desk.now)).count())?;
                 }
-                Ok(record)
+                Ok(Some(record))
             },
         )
     }

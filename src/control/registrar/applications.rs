@@ -198,12 +198,8 @@ impl Registrar {
             expected,
             |desk, old: &ApplicationRecord| {
                 desk.judge_application(id, input)?;
-                Ok(record(
-                    input.clone(),
-                    old.suspended,
-                    old.created_at,
-                    desk.now.millis(),
-                ))
+                let (created_at, now) = (old.created_at, desk.now.millis());
+                Ok(Some(record(input.clone(), old.suspended, created_at, now)))
             },
         )
     }
@@ -233,11 +229,11 @@ impl Registrar {
                 };
                 return Err(Refusal::Conflict(format!("the application `{id}` {already}")));
             }
-            Ok(ApplicationRecord {
+            Ok(Some(ApplicationRecord {
                 suspended,
                 updated_at: desk.now.millis(),
                 ..old.clone()
-            })
+            }))
         })
     }
 

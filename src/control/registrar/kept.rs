@@ -12,7 +12,7 @@ use crate::snapshot::Snapshot;
 use crate::time::UnixTime;
 
 /// A record that operators change.
-pub(super) trait Kept: Serialize + DeserializeOwned + PartialEq {
+pub(super) trait Kept: Serialize + DeserializeOwned {
     /// Where it is in the store.
     const KIND: Kind;
     /// What it is called.
@@ -58,21 +58,20 @@ impl Desk<'_> {
 // === impl Registrar ===
 
 impl Registrar {
-    /// Puts what `revise` makes of a record in its place. What stays the same is not written.
+    /// Puts what `revise` makes of a record in its place; nothing: it is so already.
     pub(super) fn revise<R: Kept>(
         &self,
         actor: &Actor,
         id: &str,
         action: &'static str,
         expected: &Expected,
-        revise: impl Fn(&Desk<'_>, &R) -> Result<R, Refusal>,
+        revise: impl Fn(&Desk<'_>, &R) -> Result<Option<R>, Refusal>,
     ) -> Result<R::View, Refusal> {
         self.change(actor, |desk| {
             let (before, old) = desk.own::<R>(id, expected)?;
-            let record = revise(desk, &old)?;
-            if record == old {
+            let Some(record) = revise(desk, &old)? else {
                 return Ok(Ruling::unchanged(action, id, before));
-            }
+            };
             let writes = vec![write(R::KIND, id, &record)?];
             let outcome = record.view(id, None, desk.now);
             let note = Note::of(action, id).before(value(&before)).after(value(&outcome));

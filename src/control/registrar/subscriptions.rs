@@ -256,11 +256,11 @@ impl Registrar {
                 if status == SubscriptionStatus::Accepted {
                     desk.judge_living_plan(id)?;
                 }
-                Ok(SubscriptionRecord {
+                Ok(Some(SubscriptionRecord {
                     status,
                     updated_at: desk.now.millis(),
                     ..old.clone()
-                })
+                }))
             },
         )
     }
@@ -284,12 +284,12 @@ impl Registrar {
             expected,
             |desk, old: &SubscriptionRecord| {
                 judge_living(old)?;
-                Ok(SubscriptionRecord {
+                Ok(Some(SubscriptionRecord {
                     from,
                     until,
                     updated_at: desk.now.millis(),
                     ..old.clone()
-                })
+                }))
             },
         )
     }

@@ -1,4 +1,4 @@
-//! The rules of applications and subscriptions, over a store in memory: no sockets, no files.
+//! The rules of applications, subscriptions and API keys, over a store in memory: no sockets, no files.
 //! Two registrars over one store are two gateways; a third one is a restart.
 
 use std::sync::Arc;
@@ -66,6 +66,14 @@ security = "jwt"
 stage = "closed"
 issuers = ["acme"]
 
+[[api.plan]]
+name = "keys"
+security = "api_key"
+
+[[api.plan]]
+name = "spare"
+security = "api_key"
+
 [[api]]
 name = "public"
 context_path = "/public"
@@ -84,6 +92,9 @@ application = "declared"
 api = "orders"
 plan = "gold"
 "#;
+
+/// So many keys are chosen from, so that the same one is asked for again and again.
+const CHOSEN: u64 = 40;
 
 /// The configuration is all there is to read.
 struct OneFile;
@@ -477,16 +488,16 @@ fn the_index_is_as_a_restart_would_make_it_and_as_a_second_gateway_makes_it() {
             .wrapping_add(1_442_695_040_888_963_407);
         (seed >> 33) % below
     };
-    for _ in 0..600 {
+    for _ in 0..1500 {
         let id = format!("a{}", random(6));
-        let plan = ["gold", "silver"][usize::try_from(random(2)).unwrap()];
+        let plan = ["gold", "silver", "keys", "spare"][usize::try_from(random(4)).unwrap()];
         let subscription = format!("{id}:orders:{plan}");
         let by = if random(2) == 0 {
             &registrar_one
         } else {
             &registrar_two
         };
-        match random(6) {
+        match random(12) {
             0 => {
                 create(
                     by,
@@ -494,7 +505,10 @@ fn the_index_is_as_a_restart_would_make_it_and_as_a_second_gateway_makes_it() {
                 );
             }
             1 => {
-                let _ = by.delete_application(&actor(), &id, &None);
+                // Seldom: most of what is to be seen goes with it.
+                if random(4) == 0 {
+                    let _ = by.delete_application(&actor(), &id, &None);
+                }
             }
             2 => {
                 let _ = by.suspend_application(&actor(), &id, random(2) == 0, &None);
@@ -503,15 +517,44 @@ fn the_index_is_as_a_restart_would_make_it_and_as_a_second_gateway_makes_it() {
                 subscribe(by, &id, "orders", plan);
             }
             4 => {
-                let other = if plan == "gold" { "silver" } else { "gold" };
+                let other = match plan {
+                    "gold" => "silver",
+                    "silver" => "gold",
+                    "keys" => "spare",
+                    _ => "keys",
+                };
                 let to = Move {
                     plan: other.to_owned(),
                 };
                 let _ = by.move_subscription(&actor(), &subscription, &to, &None);
             }
-            _ => {
+            5 => {
                 let action = Action::ALL[usize::try_from(random(5)).unwrap()];
                 let _ = by.act_on_subscription(&actor(), &subscription, action, &None);
+            }
+            6 | 7 => {
+                let new = json!({ "key": format!("chosen-{}", random(CHOSEN)) });
+                let new = serde_json::from_value(new).unwrap();
+                let _ = by.create_api_key(&actor(), &subscription, &new, None);
+            }
+            8 => {
+                let renewal =
+                    json!({ "key": format!("chosen-{}", random(CHOSEN)), "grace_seconds": random(2) * 60 });
+                let renewal = serde_json::from_value(renewal).unwrap();
+                let _ = by.renew_api_keys(&actor(), &subscription, &renewal, None);
+            }
+            _ => {
+                let Ok(page) = by.api_keys(&subscription) else {
+                    continue;
+                };
+                let Some(key) = page.items.last() else { continue };
+                if random(2) == 0 {
+                    let _ = by.revoke_api_key(&actor(), &key.id, &None);
+                } else {
+                    let past = json!({ "expires_at": "2020-01-01T00:00:00Z" });
+                    let expiry = serde_json::from_value(past).unwrap();
+                    let _ = by.expire_api_key(&actor(), &key.id, &expiry, &None);
+                }
             }
         }
     }
@@ -526,8 +569,15 @@ fn the_index_is_as_a_restart_would_make_it_and_as_a_second_gateway_makes_it() {
             let found = index.application("acme", &format!("client{client}"));
             known.push(found.map(|found| format!("{} {:?}", found.id, found.in_good_standing())));
         }
+        for number in 0..CHOSEN {
+            let found = index.api_key(&format!("chosen-{number}"), Clock.now());
+            known.push(match found {
+                Ok((key, owner)) => Some(format!("{} {}", key.id, owner.id)),
+                Err(refused) => Some(refused.error.reason().to_owned()),
+            });
+        }
         for number in 0..6 {
-            for plan in ["gold", "silver"] {
+            for plan in ["gold", "silver", "keys", "spare"] {
                 let id = crate::id::ApplicationId::new(format!("a{number}"));
                 let found = index.subscription(&id, &PlanId::of("orders", plan));
                 known.push(found.map(|found| format!("{id} {plan} {:?}", found.terms())));
@@ -537,5 +587,11 @@ fn the_index_is_as_a_restart_would_make_it_and_as_a_second_gateway_makes_it() {
     };
     assert_eq!(known(&index_one), known(&index_three));
     assert_eq!(known(&index_two), known(&index_three));
-    assert!(known(&index_one).iter().flatten().count() > 5);
+    let known = known(&index_one);
+    assert!(known.iter().flatten().count() > 5);
+    let seen = |wanted: &str| known.iter().flatten().any(|text| text.contains(wanted));
+    assert!(
+        seen(":keys:") && seen("api_key_revoked") && seen("api_key_expired"),
+        "{known:?}"
+    );
 }

@@ -1,4 +1,5 @@
-//! Rows about API keys as long as none is good: who shows one is not anonymous, and no key goes on to an upstream.
+//! Rows about API keys where none is good: who shows one is not anonymous, and no key goes on to an upstream. What good
+//! ones open is in `admin/api_keys.rs`.
 //!
 //! A key beside a token that a plan asks for decides nothing; it is removed all the same.
 
