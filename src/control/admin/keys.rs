@@ -151,25 +151,35 @@ fn renew_all(call: &Call) -> Answered {
 }
 
 fn renew(call: &Call) -> Answered {
-    let (id, expected, repeatable) = (call.parameter("id"), call.expected()?, call.repeatable()?);
+    let (id, expected, repeatable) = (id(call)?, call.expected()?, call.repeatable()?);
     let (registrar, actor) = (&call.api.registrar, &call.api.actor);
     given(&registrar.renew_api_key(actor, id, &call.json()?, &expected, repeatable.as_ref())?)
 }
 
 fn get(call: &Call) -> Answered {
-    shown(&call.api.registrar.api_key(call.parameter("id"))?)
+    shown(&call.api.registrar.api_key(id(call)?)?)
 }
 
 fn expire(call: &Call) -> Answered {
-    let (id, expected) = (call.parameter("id"), call.required_version()?);
+    let (id, expected) = (id(call)?, call.required_version()?);
     let registrar = &call.api.registrar;
     shown(&registrar.expire_api_key(&call.api.actor, id, &call.json()?, &expected)?)
 }
 
 fn revoke(call: &Call) -> Answered {
-    let (id, expected) = (call.parameter("id"), call.expected()?);
+    let (id, expected) = (id(call)?, call.expected()?);
     let registrar = &call.api.registrar;
     shown(&registrar.revoke_api_key(&call.api.actor, id, &expected)?)
+}
+
+/// The id of a key. What can be none may be a key that somebody has pasted there, and is not repeated.
+fn id(call: &Call) -> Result<&str, Problem> {
+    let id = call.parameter("id");
+    if id.contains(':') {
+        Ok(id)
+    } else {
+        Err(Problem::not_found("there is no such API key"))
+    }
 }
 
 fn shown(view: &ApiKeyView) -> Answered {

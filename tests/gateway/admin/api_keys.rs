@@ -353,6 +353,14 @@ fn a_declared_subscription_has_keys_as_long_as_it_is_declared() {
         assert_eq!(scene.show(keys).status, 200, "{expected}");
         assert_eq!(scene.post(keys, &json!({})).status, may_have, "{expected}");
     }
+    let (_, last_key) = scene.key("declared:keyed:keys", &json!({}));
     assert_eq!(scene.act(&format!("/v1/keys/{id}/revoke")).status, 200);
     assert_eq!(scene.show_key(&key), "401 api_key_revoked");
+    // What takes its place in the store has none of its keys.
+    scene.gateway.write_config(&written(""));
+    wait_until("the last reload", || {
+        (scene.show_key(&last_key) == "403 subscription_not_found").then_some(())
+    });
+    assert_eq!(scene.agree("declared", "keyed", "keys").status, 201);
+    assert_eq!(scene.show_key(&last_key), "401 api_key_unknown");
 }

@@ -112,6 +112,10 @@ fn what_can_be_no_key_and_who_can_have_none_is_refused() {
         (put(r#"{"expires_at":"never"}"#).header("If-Match", &version), 422),
         (put("{}").header("If-Match", &version), 200),
         (request("DELETE", &format!("/v1/keys/{taken}")), 405),
+        (
+            json_body(post(&format!("/v1/keys/{taken}/renew"), "{}")).header("If-Match", "\"0\""),
+            412,
+        ),
         (get("/v1/keys/mobile:keyed:keys:999"), 404),
         (get("/v1/keys/mobile"), 404),
         (get("/v1/subscriptions/nobody:keyed:keys/keys"), 404),

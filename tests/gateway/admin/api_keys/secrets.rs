@@ -76,6 +76,14 @@ fn a_planted_secret_is_nowhere_but_in_the_answer_that_gives_it_out() {
             }
             seen.push_str(&format!("{:?}", answer.headers));
         }
+        for pasted in [
+            get(&format!("/v1/keys/{text}")),
+            request("POST", &format!("/v1/keys/{text}/revoke")).header("Content-Length", "0"),
+        ] {
+            let answer = scene.tell(pasted);
+            assert_eq!(answer.status, 404);
+            seen.push_str(&answer.text());
+        }
         let asked: Request = get("/v1/snapshot").host(&scene.gateway.admin_address().to_string());
         if text != scene.token() {
             seen.push_str(&asked.bearer(text).send(scene.gateway.admin_address()).text());
