@@ -2,15 +2,24 @@
 //! The text of a key leaves through [`given`] alone.
 
 use http::Method;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::call::{Answer, Call};
 use super::operations::{Field, Operation};
 use super::problem::Problem;
 use crate::control::registrar::{ApiKeyView, GivenApiKey};
-use crate::secret::Secret;
 
 type Answered = Result<Answer, Problem>;
+
+/// A key with its text.
+#[derive(Serialize)]
+struct Given<'k> {
+    #[serde(flatten)]
+    view: &'k ApiKeyView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'k str>,
+}
 
 /// What there is to do with API keys.
 pub(super) fn operations() -> Vec<Operation> {
@@ -189,10 +198,10 @@ fn shown(view: &ApiKeyView) -> Answered {
 /// The one answer that has the text of a key; when it is repeated, it has not.
 fn given(given: &GivenApiKey) -> Answered {
     let GivenApiKey { view, key } = given;
-    let mut body = serde_json::to_value(view).map_err(|_| Problem::failed())?;
-    if let (Some(members), Some(key)) = (body.as_object_mut(), key) {
-        members.insert("key".to_owned(), json!(Secret::expose(key)));
-    }
+    let body = Given {
+        view,
+        key: key.as_ref().map(|key| key.expose().as_str()),
+    };
     let location = format!("/v1/keys/{}", view.id);
     Ok(Answer::ok(&body)?.version(view.version).created(location))
 }

@@ -86,7 +86,7 @@ fn what_can_be_no_key_and_who_can_have_none_is_refused() {
             404,
             "not_found",
         ),
-        ("/v1/keys/mobile/renew".into(), good.clone(), 404, "not_found"),
+        ("/v1/keys/mobile/renew".into(), good, 404, "not_found"),
     ];
     for (path, body, status, code) in rows {
         let answer = scene.post(&path, &body);
