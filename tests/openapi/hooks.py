@@ -3,10 +3,12 @@
 Left to itself, the generator asks for applications that nobody made. A bad request is left as it is.
 """
 
+import json
+import pathlib
 import random
 
 import schemathesis
-from scene import APPLICATIONS, MOVING, PLANS, STEPS, WAITING
+from scene import APPLICATIONS, KEYS_FILE, MOVING, PLANS, STEPS, WAITING
 from schemathesis import GenerationMode
 
 MADE = random.Random(7)
@@ -25,8 +27,13 @@ def _place(case):
         # What has ended is good for nothing else, and what has moved is found under another name.
         own = WAITING.get(step) or {"close": APPLICATIONS[:2], "move": MOVING}.get(step, APPLICATIONS[4:])
         parameters["id"] = f"{MADE.choice(own)}:orders:{MADE.choice(['manual'] if step in WAITING else PLANS)}"
-        if "number" in parameters:
-            parameters["number"] = str(MADE.randint(1, 12))
+        if "/keys" in path:
+            # A subscription has twenty good keys at most: what is renewed is another's than what is given out.
+            parameters["id"] = f"{APPLICATIONS[4 if step == 'renew' else 5]}:orders:partner"
+    elif "/keys/" in path:
+        # What is revoked cannot be renewed, so few are.
+        keys = json.loads(pathlib.Path(KEYS_FILE).read_text())
+        parameters["id"] = MADE.choice(keys[:2] if path.endswith("/revoke") else keys)
     elif "/plans/" in path:
         # Those of `orders` are left alone: a closed plan would end what all else is about.
         parameters["api"] = "menu"

@@ -12,5 +12,10 @@ WAITING = {step: [f"{step}-{number}" for number in range(8)] for step in ["accep
 SUBSCRIBED = {name: ["gold", "partner"] if name in MOVING else PLANS for name in APPLICATIONS}
 SUBSCRIBED |= {name: ["manual"] for names in WAITING.values() for name in names}
 
+# Whose API keys there are, how many, and where their ids are told, in the directory of the run.
+KEYED = f"{APPLICATIONS[5]}:orders:partner"
+KEYS = 10
+KEYS_FILE = "keys.json"
+
 # Plans that may be moved, by the step that they are for.
 STEPS = {step: [f"{step}-{number}" for number in range(8)] for step in ["publish", "deprecate", "close"]}
