@@ -386,9 +386,11 @@ fn remove(kind: Kind, id: &str) -> Write {
 fn turn(change: &Change) -> u8 {
     match change {
         Change::Application { entry: None, .. } => 0,
-        Change::Subscription { .. } => 1,
+        Change::Subscription { entry: Some(_), .. } => 1,
         Change::ApiKey { .. } => 2,
-        Change::Application { entry: Some(_), .. } => 3,
+        // Whoever is moved has the new subscription before the former one is gone.
+        Change::Subscription { entry: None, .. } => 3,
+        Change::Application { entry: Some(_), .. } => 4,
     }
 }
 

@@ -6,10 +6,11 @@
 
 use serde_json::json;
 
-use super::Scene;
-use crate::harness::{Connection, get};
+use super::{Scene, json_body};
+use crate::harness::{Connection, get, request};
 
-/// The APIs, each named for the stage of the plan `gold` in it; the last two have another plan beside it.
+/// The APIs, each named for the stage of its plans `gold`, for tokens, and `partner`, for API keys; the last two have
+/// another plan beside them.
 const STAGES: [&str; 6] = ["staging", "published", "deprecated", "closed", "hidden", "ended"];
 
 /// Application, subscription, credential; then what is answered by the API of each stage.
@@ -33,6 +34,20 @@ suspended  ended        token      | route_not_found  application_suspended     
 active     accepted     expired    | route_not_found  invalid_token             invalid_token             route_not_found  invalid_token           invalid_token
 active     paused       expired    | route_not_found  invalid_token             invalid_token             route_not_found  invalid_token           invalid_token
 suspended  accepted     expired    | route_not_found  invalid_token             invalid_token             route_not_found  invalid_token           invalid_token
+active     accepted     key        | route_not_found  ok                        ok                        route_not_found  missing_credentials     missing_credentials
+active     paused       key        | route_not_found  subscription_paused       subscription_paused       route_not_found  missing_credentials     missing_credentials
+active     closed       key        | route_not_found  subscription_closed       subscription_closed       route_not_found  missing_credentials     missing_credentials
+active     not_started  key        | route_not_found  subscription_not_started  subscription_not_started  route_not_found  missing_credentials     missing_credentials
+active     ended        key        | route_not_found  subscription_ended        subscription_ended        route_not_found  missing_credentials     missing_credentials
+suspended  accepted     key        | route_not_found  application_suspended     application_suspended     route_not_found  missing_credentials     missing_credentials
+suspended  paused       key        | route_not_found  application_suspended     application_suspended     route_not_found  missing_credentials     missing_credentials
+suspended  closed       key        | route_not_found  application_suspended     application_suspended     route_not_found  missing_credentials     missing_credentials
+active     accepted     revoked    | route_not_found  invalid_api_key           invalid_api_key           route_not_found  missing_credentials     missing_credentials
+active     paused       revoked    | route_not_found  invalid_api_key           invalid_api_key           route_not_found  missing_credentials     missing_credentials
+suspended  accepted     revoked    | route_not_found  invalid_api_key           invalid_api_key           route_not_found  missing_credentials     missing_credentials
+active     accepted     over       | route_not_found  invalid_api_key           invalid_api_key           route_not_found  missing_credentials     missing_credentials
+active     accepted     elsewhere  | route_not_found  invalid_api_key           invalid_api_key           route_not_found  missing_credentials     missing_credentials
+active     accepted     unknown    | route_not_found  invalid_api_key           invalid_api_key           route_not_found  missing_credentials     missing_credentials
 active     accepted     nothing    | route_not_found  missing_credentials       missing_credentials       route_not_found  missing_credentials     missing_credentials
 ";
 
@@ -56,6 +71,11 @@ security = "jwt"
 validation = "manual"
 issuers = ["https://acme.example/"]
 {kept_back}
+[[api.plan]]
+name = "partner"
+security = "api_key"
+validation = "manual"
+{kept_back}
 "#
         ));
         if matches!(stage, "hidden" | "ended") {
@@ -68,8 +88,8 @@ issuers = ["https://acme.example/"]
 }
 
 /// Leads a new subscription to where the table wants it.
-fn subscribe(scene: &Scene, application: &str, api: &str, state: &str) {
-    let mut new = json!({ "application": application, "api": api, "plan": "gold" });
+fn subscribe(scene: &Scene, application: &str, (api, plan): (&str, &str), state: &str) {
+    let mut new = json!({ "application": application, "api": api, "plan": plan });
     let steps: &[&str] = match state {
         "none" => return,
         "pending" => &[],
@@ -89,10 +109,50 @@ fn subscribe(scene: &Scene, application: &str, api: &str, state: &str) {
     };
     let made = scene.post("/v1/subscriptions", &new);
     assert_eq!(made.status, 201, "{}", made.text());
+    let id = format!("{application}:{api}:{plan}");
     for step in steps {
-        let done = scene.act(&format!("/v1/subscriptions/{application}:{api}:gold/{step}"));
+        let done = scene.act(&format!("/v1/subscriptions/{id}/{step}"));
         assert_eq!(done.status, 200, "{}", done.text());
+        // Keys are given out as long as there is a subscription that they can be for.
+        if (plan, *step) == ("partner", "accept") {
+            give_keys(scene, &id);
+        }
     }
+}
+
+/// Which plan a credential is for.
+fn plan(credential: &str) -> &'static str {
+    match credential {
+        "token" | "expired" | "nothing" => "gold",
+        _ => "partner",
+    }
+}
+
+/// A good key, one that was taken back, and one whose time is over.
+fn give_keys(scene: &Scene, subscription: &str) {
+    for kind in ["key", "revoked", "over"] {
+        let mut new = json!({ "key": key(kind, subscription) });
+        if kind == "over" {
+            new["expires_at"] = json!("2999-01-01T00:00:00Z");
+        }
+        let made = scene.post(&format!("/v1/subscriptions/{subscription}/keys"), &new);
+        assert_eq!(made.status, 201, "{}", made.text());
+        let path = format!("/v1/keys/{}", made.json()["id"].as_str().unwrap());
+        let ended = match kind {
+            "revoked" => scene.act(&format!("{path}/revoke")),
+            "over" => {
+                let end = request("PUT", &path).body(r#"{"expires_at":"2020-01-01T00:00:00Z"}"#);
+                scene.tell(json_body(end).header("If-Match", "*"))
+            }
+            _ => continue,
+        };
+        assert_eq!(ended.status, 200, "{}", ended.text());
+    }
+}
+
+/// The text of a key: a given one, so that the table can name it.
+fn key(kind: &str, subscription: &str) -> String {
+    format!("{kind}-{}", subscription.replace(':', "."))
 }
 
 #[test]
@@ -106,13 +166,14 @@ fn every_state_of_plan_application_and_subscription_has_its_answer() {
     let mut known = std::collections::BTreeSet::new();
     for row in &rows {
         let (standing, state) = (row[0], row[1]);
-        let application = format!("{standing}-{state}");
+        let plan = plan(row[2]);
+        let application = format!("{standing}-{state}-{plan}");
         if !known.insert(application.clone()) {
             continue;
         }
         assert_eq!(scene.application(&application).status, 201);
         for api in STAGES {
-            subscribe(&scene, &application, api, state);
+            subscribe(&scene, &application, (api, plan), state);
         }
         if standing == "suspended" {
             let path = format!("/v1/applications/{application}/suspend");
@@ -129,7 +190,9 @@ fn every_state_of_plan_application_and_subscription_has_its_answer() {
         ("closed", "close"),
         ("ended", "close"),
     ] {
-        assert_eq!(scene.act(&format!("/v1/plans/{api}/gold/{step}")).status, 200);
+        for plan in ["gold", "partner"] {
+            assert_eq!(scene.act(&format!("/v1/plans/{api}/{plan}/{step}")).status, 200);
+        }
     }
 
     let mut caller = Connection::open(scene.gateway.address());
@@ -140,7 +203,8 @@ fn every_state_of_plan_application_and_subscription_has_its_answer() {
             panic!("a row has three states first: {row:?}");
         };
         assert_eq!(expected.len(), STAGES.len(), "{row:?}");
-        let application = format!("{standing}-{state}");
+        let plan = plan(credential);
+        let application = format!("{standing}-{state}-{plan}");
         for (api, expected) in STAGES.iter().zip(expected) {
             let request = get(&format!("/{api}/1"));
             let token = scene.acme.token().client(&format!("{application}-app"));
@@ -148,13 +212,21 @@ fn every_state_of_plan_application_and_subscription_has_its_answer() {
                 "token" => request.bearer(&token.text()),
                 "expired" => request.bearer(&token.expired().text()),
                 "nothing" => request,
+                "unknown" => request.header("X-Api-Key", "a-key-that-nobody-has"),
+                "elsewhere" => {
+                    let other = STAGES.iter().find(|other| *other != api).unwrap();
+                    request.header("X-Api-Key", &key("key", &format!("{application}:{other}:{plan}")))
+                }
+                kind @ ("key" | "revoked" | "over") => {
+                    request.header("X-Api-Key", &key(kind, &format!("{application}:{api}:{plan}")))
+                }
                 other => panic!("no credential: {other}"),
             };
             let answer = caller.ask(&request);
             let status = match *expected {
                 "ok" => 200,
                 "route_not_found" => 404,
-                "invalid_token" | "missing_credentials" => 401,
+                "invalid_token" | "invalid_api_key" | "missing_credentials" => 401,
                 _ => 403,
             };
             let code = if answer.status == 200 {
@@ -173,5 +245,5 @@ fn every_state_of_plan_application_and_subscription_has_its_answer() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     println!("{asked} rows");
-    assert!(asked >= 120);
+    assert!(asked >= 200);
 }
