@@ -49,6 +49,10 @@ def _body(case):
         body.update(application=MADE.choice(APPLICATIONS[:2]), api="orders", plan=MADE.choice(PLANS))
     elif path.endswith("/move"):
         body["plan"] = MADE.choice(PLANS)
+    elif path == "/v1/explain":
+        # Only the words are checked by the description, not what they are the words of.
+        body.update(url="/orders/1", method=MADE.choice(["GET", "POST"]), host="api.example.com", client_ip="192.0.2.1")
+        body.update(headers=[{"name": "X-Api-Key", "value": f"key-{MADE.randint(0, 99)}"}])
     if "client_ids" in body:
         body["client_ids"] = [{"id": f"client-{MADE.randint(0, 100_000)}"} for _ in body["client_ids"]]
 
