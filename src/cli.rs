@@ -5,6 +5,7 @@ mod demo;
 mod explain;
 mod key_sets;
 mod keys;
+mod operate;
 mod run;
 
 use std::io::Write as _;
@@ -37,6 +38,24 @@ enum Command {
     Keys(key_sets::Keys),
     /// Mint a test token.
     Token(keys::Token),
+    /// Applications at run time: list, show, create, update, suspend, resume, delete.
+    App(operate::App),
+    /// Subscriptions at run time: list, show, create, accept, reject, pause, resume, close, move, dates.
+    Sub(operate::Sub),
+    /// API keys: list, show, create, renew, expire, revoke.
+    Key(operate::Key),
+    /// Plans of a running gateway: list, show, publish, deprecate, close.
+    Plan(operate::Plan),
+    /// APIs of a running gateway: list.
+    Api(operate::Api),
+    /// Issuers of a running gateway, with their keys: list, show.
+    Issuer(operate::Issuer),
+    /// What was changed at run time, and by whom.
+    Audit(operate::Audit),
+    /// What a running gateway runs by.
+    Status(operate::Status),
+    /// Have a running gateway read its configuration anew.
+    Reload(operate::Reload),
 }
 
 #[derive(Debug, clap::Args)]
@@ -64,6 +83,15 @@ pub fn main(args: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
         Command::Keygen(keygen) => keygen.run(),
         Command::Keys(keys) => keys.run(),
         Command::Token(token) => token.run(),
+        Command::App(app) => app.run(),
+        Command::Sub(sub) => sub.run(),
+        Command::Key(key) => key.run(),
+        Command::Plan(plan) => plan.run(),
+        Command::Api(api) => api.run(),
+        Command::Issuer(issuer) => issuer.run(),
+        Command::Audit(audit) => audit.run(),
+        Command::Status(status) => status.run(),
+        Command::Reload(reload) => reload.run(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! It runs on threads of its own, so a slow issuer or an operator's query never slows a caller.
 
 pub mod admin;
+pub mod client;
 pub mod fetch;
 pub mod keys;
 pub mod load;

@@ -17,16 +17,17 @@ mod freshness;
 mod tests;
 
 pub use error::{FetchError, RedirectRefusal};
+pub(super) use error::{causes, chain};
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use reqwest::{Certificate, Client, Proxy, Response, redirect, retry, tls};
+use reqwest::{Certificate, Client, ClientBuilder, Proxy, Response, redirect, retry, tls};
 use rustls::crypto::CryptoProvider;
 
 use crate::id::IssuerName;
-use crate::issuer::{JwksUrl, KeyAddress, Via, jwks_uri};
+use crate::issuer::{Authorities, JwksUrl, KeyAddress, Via, jwks_uri};
 use crate::token::JWKS_BYTES_MAX;
 
 /// Name lookup, connection, handshake, head and body together, of all documents and redirects. A healthy issuer answers in a tenth of it; a
@@ -88,7 +89,7 @@ impl Fetcher {
             });
         }
         let client = client(via).map_err(|error| FetchError::Client {
-            detail: error::chain(&error),
+            detail: chain(&error),
         })?;
         Ok(Self {
             client,
@@ -181,10 +182,10 @@ impl Fetcher {
     }
 }
 
-fn client(via: &Via) -> reqwest::Result<Client> {
-    let mut builder = Client::builder()
+/// What every client of ours has: nothing is followed, repeated or taken from the environment, and heads are bounded.
+pub(super) fn builder() -> ClientBuilder {
+    Client::builder()
         .user_agent(USER_AGENT)
-        .default_headers(HeaderMap::from_iter([(header::ACCEPT, ACCEPT)]))
         // Each step is judged first, by ourselves.
         .redirect(redirect::Policy::none())
         .retry(retry::never())
@@ -198,13 +199,22 @@ fn client(via: &Via) -> reqwest::Result<Client> {
         .http1_only()
         .http1_max_headers(HEADERS_MAX)
         .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
-        .tls_version_min(tls::Version::TLS_1_2);
+        .tls_version_min(tls::Version::TLS_1_2)
+}
+
+/// These certificates and no others are believed.
+pub(super) fn believe(builder: ClientBuilder, authorities: &Authorities) -> reqwest::Result<ClientBuilder> {
+    let certificates = authorities.certificates().map(Certificate::from_der);
+    Ok(builder.tls_certs_only(certificates.collect::<Result<Vec<_>, _>>()?))
+}
+
+fn client(via: &Via) -> reqwest::Result<Client> {
+    let mut builder = builder().default_headers(HeaderMap::from_iter([(header::ACCEPT, ACCEPT)]));
     if let Some(proxy) = &via.proxy {
         builder = builder.proxy(Proxy::all(proxy.as_url().clone())?);
     }
     if let Some(authorities) = &via.authorities {
-        let certificates = authorities.certificates().map(Certificate::from_der);
-        builder = builder.tls_certs_only(certificates.collect::<Result<Vec<_>, _>>()?);
+        builder = believe(builder, authorities)?;
     }
     builder.build()
 }

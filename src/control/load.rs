@@ -68,6 +68,15 @@ pub fn load(main: &Path, key_ring: &KeyRing, stages: &Stages, generation: u64) -
     }
 }
 
+/// What a configuration says of the admin API; the rest of it need not be right, so that an operator can act while
+/// somebody else is writing. Blocks on the disk.
+///
+/// # Errors
+/// Every mistake of its language.
+pub fn admin(main: &Path) -> Result<Option<config::Admin>, Mistakes> {
+    Ok(config::parse(main, &Disk::default())?.admin)
+}
+
 // === impl Disk ===
 
 impl Disk {

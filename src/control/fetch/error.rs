@@ -118,7 +118,7 @@ impl FetchError {
 }
 
 /// The error and its causes as one line, without repetitions and without control characters.
-pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
+pub(in crate::control) fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = String::new();
     for cause in causes(error) {
         let cause = cause.to_string();
@@ -137,7 +137,9 @@ pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
 }
 
 /// The error and what caused it, outermost first. An [`io::Error`] hides the error that it wraps from `source`.
-fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+pub(in crate::control) fn causes<'e>(
+    error: &'e (dyn Error + 'static),
+) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| {
         match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
             Some(wrapped) => Some(wrapped as &(dyn Error + 'static)),

@@ -1,0 +1,279 @@
+//! `tollgate key`: API keys of subscriptions. The gateway keeps no key, only a hash; so a new one is shown once, here,
+//! and a key that could not be written out is said to be lost.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use http::Method;
+use serde_json::{Map, Value, json};
+
+use super::operator::Operator;
+use super::text::{Cell, Column, View, inline, json as json_text, printable};
+use super::{Again, Common, Failure, Id, Outcome, Sure, Version, ended, moment};
+use crate::control::client::{Answer, Ask};
+use crate::exit;
+use crate::secret::Secret;
+
+const KEY: View = View {
+    look: "tollgate key list SUBSCRIPTION",
+    noun: "API key",
+    cursor: None,
+    id: "id",
+    columns: &[
+        Column("ID", Cell::Whole("id")),
+        Column("STATUS", Cell::Whole("status")),
+        Column("PREFIX", Cell::Whole("prefix")),
+        Column("EXPIRES", Cell::Whole("expires_at")),
+        Column("CREATED", Cell::Whole("created_at")),
+        Column("VERSION", Cell::Whole("version")),
+    ],
+    members: &[
+        "id",
+        "status",
+        "subscription",
+        "prefix",
+        "expires_at",
+        "revoked_at",
+        "created_at",
+        "version",
+    ],
+};
+
+/// A key has at most 64 characters; a file with more holds something else.
+const KEY_FILE_BYTES_MAX: u64 = 1024;
+
+/// API keys of subscriptions. Each key is named by application:api:plan:number. (For the key sets of issuers see tollgate
+/// keys.)
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  tollgate key create mobile:orders:keyed\n  tollgate key revoke mobile:orders:keyed:1"
+)]
+pub(in crate::cli) struct Key {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// The keys of a subscription, the oldest first.
+    #[command(after_help = "Example:\n  tollgate key list mobile:orders:keyed")]
+    List {
+        /// application:api:plan
+        subscription: Id,
+    },
+    /// One key, without its text.
+    #[command(after_help = "Example:\n  tollgate key show mobile:orders:keyed:1")]
+    Show {
+        /// application:api:plan:number
+        id: Id,
+    },
+    /// Give out a key. It is printed now, and never again.
+    #[command(after_help = "Example:\n  tollgate key create mobile:orders:keyed --quiet > key.txt")]
+    Create {
+        /// application:api:plan
+        subscription: Id,
+        #[command(flatten)]
+        new: New,
+    },
+    /// Give out a key in the place of another, which stays good for a while. It is printed now, and never again.
+    #[command(
+        after_help = "Example:\n  tollgate key renew mobile:orders:keyed:1 --grace 1d\n  \
+                            tollgate key renew --all mobile:orders:keyed"
+    )]
+    Renew(Renew),
+    /// Set until when a key is good.
+    #[command(after_help = "Example:\n  tollgate key expire mobile:orders:keyed:1 --at 2027-01-01T00:00:00Z")]
+    Expire {
+        #[command(flatten)]
+        step: Step,
+        /// No longer good from then on.
+        #[arg(long, value_name = "TIME", value_parser = moment, required_unless_present = "never")]
+        at: Option<String>,
+        /// Good for ever.
+        #[arg(long, conflicts_with = "at")]
+        never: bool,
+    },
+    /// Take a key back at once, for good.
+    #[command(after_help = "Example:\n  tollgate key revoke mobile:orders:keyed:1 --yes")]
+    Revoke {
+        #[command(flatten)]
+        step: Step,
+        #[command(flatten)]
+        sure: Sure,
+    },
+}
+
+#[derive(Debug, Args)]
+struct New {
+    /// No longer good from then on; default: good for ever.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    expires: Option<String>,
+    /// Take the text in this file as the key (8 to 64 characters of A-Z a-z 0-9 . _ ~ -) instead of making one; `-` is
+    /// standard input.
+    #[arg(long, value_name = "FILE|-")]
+    text_from: Option<PathBuf>,
+    #[command(flatten)]
+    again: Again,
+}
+
+#[derive(Debug, Args)]
+struct Renew {
+    /// The key, application:api:plan:number; with --all, the subscription.
+    id: Id,
+    /// In the place of all good keys of a subscription.
+    #[arg(long, conflicts_with = "if_version")]
+    all: bool,
+    /// How long what is replaced stays good, such as 30m or 1d, at most 30d; default: the gateway's, 2h.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    grace: Option<Duration>,
+    #[command(flatten)]
+    version: Version,
+    #[command(flatten)]
+    new: New,
+}
+
+#[derive(Debug, Args)]
+struct Step {
+    /// application:api:plan:number
+    id: Id,
+    #[command(flatten)]
+    version: Version,
+}
+
+// === impl Key ===
+
+impl Key {
+    pub(in crate::cli) fn run(self) -> ExitCode {
+        ended(Operator::new(&self.common).and_then(|operator| self.action.run(operator)))
+    }
+}
+
+// === impl Action ===
+
+impl Action {
+    fn run(self, operator: Operator) -> Outcome {
+        match self {
+            Self::List { subscription } => operator.list(&KEY, &of_subscription(&subscription), &[]),
+            Self::Show { id } => operator.show(&KEY, &Ask::new(Method::GET, path(&id))),
+            Self::Create { subscription, new } => {
+                let ask = Ask::new(Method::POST, of_subscription(&subscription));
+                new.run(&operator, ask, Map::new())
+            }
+            Self::Renew(renew) => renew.run(&operator),
+            Self::Expire { step, at, never: _ } => {
+                operator.edit(&KEY, &path(&step.id), &step.version, |members| {
+                    members.clear();
+                    members.extend(at.map(|at| ("expires_at".to_owned(), Value::String(at))));
+                    Ok(())
+                })
+            }
+            Self::Revoke { step, sure } => {
+                let operator = operator.sure(sure.yes);
+                operator.confirm(&format!("Revoke the key `{}` for good?", step.id.shown))?;
+                let ask = Ask::new(Method::POST, path(&step.id) + "/revoke");
+                operator.show(&KEY, &step.version.of(ask))
+            }
+        }
+    }
+}
+
+// === impl New ===
+
+impl New {
+    fn run(self, operator: &Operator, ask: Ask, mut members: Map<String, Value>) -> Outcome {
+        if let Some(expires) = self.expires {
+            members.insert("expires_at".to_owned(), json!(expires));
+        }
+        if let Some(file) = &self.text_from {
+            members.insert("key".to_owned(), json!(own_text(file)?.expose()));
+        }
+        let ask = Ask {
+            body: Some(Value::Object(members).to_string()),
+            ..ask
+        };
+        let given = operator.make(&KEY, ask, self.again.idempotency_key.as_deref())?;
+        give(operator, &given)
+    }
+}
+
+// === impl Renew ===
+
+impl Renew {
+    fn run(self, operator: &Operator) -> Outcome {
+        let path = match self.all {
+            true => of_subscription(&self.id),
+            false => path(&self.id),
+        };
+        let mut members = Map::new();
+        if let Some(grace) = self.grace {
+            members.insert("grace_seconds".to_owned(), json!(grace.as_secs()));
+        }
+        let ask = self.version.of(Ask::new(Method::POST, path + "/renew"));
+        self.new.run(operator, ask, members)
+    }
+}
+
+/// Shows a key, this once.
+fn give(operator: &Operator, given: &Answer) -> Outcome {
+    let mut value: Value = serde_json::from_str(&given.body).map_err(|_| operator.strange())?;
+    let id = value.get("id").map(inline).unwrap_or_default();
+    let text = match value.as_object_mut().and_then(|members| members.remove("key")) {
+        Some(Value::String(text)) => Secret::new(text),
+        _ => {
+            // It was given out to whom no answer came.
+            operator.tell(&KEY, &given.body)?;
+            return Err(Failure::new(
+                exit::FAILED,
+                format!(
+                    "the key `{id}` was given out before under this idempotency key, and is not shown again\n\
+                     next: if it was lost, revoke it with tollgate key revoke {id}, and create another one"
+                ),
+            ));
+        }
+    };
+    let shown = printable(text.expose());
+    let told = match (operator.wants_json(), operator.is_for_people()) {
+        (true, _) => json_text(&format!("{}\n", given.body.trim_end())),
+        (_, true) => format!(
+            "{shown}\n\nThis is the key. It is not kept, and will not be shown again.\n\n{}",
+            KEY.members(&value)
+        ),
+        _ => format!("{shown}\n"),
+    };
+    operator.write_all(&told).map_err(|Failure { code, text }| {
+        let next =
+            format!("next: the key is lost; revoke it with tollgate key revoke {id}, and create another one");
+        Failure::new(code, format!("{text}\n{next}"))
+    })
+}
+
+/// A text that somebody has chosen, without the end of its line.
+fn own_text(file: &Path) -> Result<Secret<String>, Failure> {
+    let failed = |error: std::io::Error| Failure::new(exit::FAILED, format!("{}: {error}", file.display()));
+    let mut text = String::new();
+    let read = match file.as_os_str() == "-" {
+        true => std::io::stdin()
+            .take(KEY_FILE_BYTES_MAX)
+            .read_to_string(&mut text),
+        false => {
+            let file = std::fs::File::open(file).map_err(failed)?;
+            file.take(KEY_FILE_BYTES_MAX).read_to_string(&mut text)
+        }
+    };
+    read.map_err(failed)?;
+    text.truncate(text.trim_end_matches(['\r', '\n']).len());
+    Ok(Secret::new(text))
+}
+
+fn path(id: &Id) -> String {
+    format!("/v1/keys/{}", id.part)
+}
+
+fn of_subscription(id: &Id) -> String {
+    format!("/v1/subscriptions/{}/keys", id.part)
+}

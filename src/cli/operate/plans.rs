@@ -1,0 +1,138 @@
+//! `tollgate plan`: the life of plans. It goes onwards only, so its end asks back.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use http::Method;
+
+use super::operator::Operator;
+use super::text::{Cell, Column, View};
+use super::{Common, Id, Outcome, Sure, Version, ended};
+use crate::control::client::Ask;
+
+const PLAN: View = View {
+    look: "tollgate plan list",
+    noun: "plan",
+    cursor: Some("after"),
+    id: "id",
+    columns: &[
+        Column("API", Cell::Whole("api")),
+        Column("PLAN", Cell::Whole("name")),
+        Column("SECURITY", Cell::Whole("security")),
+        Column("STAGE", Cell::Whole("stage")),
+        Column("VALIDATION", Cell::Whole("validation")),
+        Column("ORIGIN", Cell::Whole("origin")),
+        Column("VERSION", Cell::Whole("version")),
+    ],
+    members: &[
+        "id",
+        "api",
+        "name",
+        "security",
+        "stage",
+        "validation",
+        "origin",
+        "version",
+    ],
+};
+
+/// Look at plans, and move them on: staging, published, deprecated, closed.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  tollgate plan deprecate orders gold")]
+pub(in crate::cli) struct Plan {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// All plans, on offer or not.
+    #[command(after_help = "Example:\n  tollgate plan list --api orders")]
+    List {
+        /// Of this API.
+        #[arg(long, value_name = "API")]
+        api: Option<String>,
+    },
+    /// One plan.
+    #[command(after_help = "Example:\n  tollgate plan show orders gold")]
+    Show(Target),
+    /// Put a plan on offer.
+    #[command(after_help = "Example:\n  tollgate plan publish orders gold")]
+    Publish(Step),
+    /// Take no new subscriptions to a plan; callers are told that it will end.
+    #[command(after_help = "Example:\n  tollgate plan deprecate orders gold")]
+    Deprecate(Step),
+    /// Close a plan with its subscriptions, for good.
+    #[command(after_help = "Example:\n  tollgate plan close orders gold --yes")]
+    Close {
+        #[command(flatten)]
+        step: Step,
+        #[command(flatten)]
+        sure: Sure,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Target {
+    /// The name of its API.
+    api: Id,
+    /// Its name.
+    plan: Id,
+}
+
+#[derive(Debug, Args)]
+struct Step {
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    version: Version,
+}
+
+// === impl Plan ===
+
+impl Plan {
+    pub(in crate::cli) fn run(self) -> ExitCode {
+        ended(Operator::new(&self.common).and_then(|operator| self.action.run(operator)))
+    }
+}
+
+// === impl Action ===
+
+impl Action {
+    fn run(self, operator: Operator) -> Outcome {
+        match self {
+            Self::List { api } => operator.list(&PLAN, "/v1/plans", &[("api", api.as_deref())]),
+            Self::Show(target) => operator.show(&PLAN, &Ask::new(Method::GET, target.path())),
+            Self::Publish(step) => operator.show(&PLAN, &step.ask("publish")),
+            Self::Deprecate(step) => operator.show(&PLAN, &step.ask("deprecate")),
+            Self::Close { step, sure } => {
+                let operator = operator.sure(sure.yes);
+                let Target { api, plan } = &step.target;
+                let (api, plan) = (&api.shown, &plan.shown);
+                operator.confirm(&format!(
+                    "Close the plan `{plan}` of `{api}` for good, with all its subscriptions?"
+                ))?;
+                operator.show(&PLAN, &step.ask("close"))
+            }
+        }
+    }
+}
+
+// === impl Target ===
+
+impl Target {
+    fn path(&self) -> String {
+        format!("/v1/plans/{}/{}", self.api.part, self.plan.part)
+    }
+}
+
+// === impl Step ===
+
+impl Step {
+    fn ask(&self, step: &str) -> Ask {
+        let path = format!("{}/{step}", self.target.path());
+        self.version.of(Ask::new(Method::POST, path))
+    }
+}

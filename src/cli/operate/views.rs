@@ -1,0 +1,238 @@
+//! `tollgate api`, `issuer`, `audit`, `status`, `reload`: what the gateway runs by, and what was done to it.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use http::Method;
+use serde_json::Value;
+
+use super::operator::Operator;
+use super::text::{Cell, Column, View, inline, printable};
+use super::{Common, Failure, Outcome, ended};
+use crate::control::client::Ask;
+use crate::exit;
+
+const API: View = View {
+    look: "tollgate api list",
+    noun: "API",
+    cursor: None,
+    id: "name",
+    columns: &[
+        Column("API", Cell::Whole("name")),
+        Column("PLANS", Cell::Of(plans)),
+    ],
+    members: &["name"],
+};
+
+const ISSUER: View = View {
+    look: "tollgate issuer list",
+    noun: "issuer",
+    cursor: None,
+    id: "name",
+    columns: &[
+        Column("ISSUER", Cell::Whole("name")),
+        Column("USABLE", Cell::Whole("usable")),
+        Column("KEYS", Cell::Of(count_keys)),
+        Column("FETCHED", Cell::Whole("fetched_at")),
+    ],
+    members: &["name", "usable", "fetched_at", "keys"],
+};
+
+const AUDIT: View = View {
+    look: "tollgate audit",
+    noun: "entry",
+    cursor: Some("before"),
+    id: "revision",
+    columns: &[
+        Column("REVISION", Cell::Whole("revision")),
+        Column("AT", Cell::Whole("at")),
+        Column("ACTOR", Cell::Whole("actor")),
+        Column("ACTION", Cell::Whole("action")),
+        Column("TARGET", Cell::Whole("target")),
+    ],
+    members: &[],
+};
+
+const SNAPSHOT: View = View {
+    look: "tollgate status",
+    noun: "snapshot",
+    cursor: None,
+    id: "generation",
+    columns: &[],
+    members: &["generation", "revision"],
+};
+
+/// Look at APIs with their plans.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  tollgate api list")]
+pub(in crate::cli) struct Api {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    action: ApiAction,
+}
+
+#[derive(Debug, Subcommand)]
+enum ApiAction {
+    /// All APIs with their plans, on offer or not.
+    #[command(after_help = "Example:\n  tollgate api list --json")]
+    List,
+}
+
+/// Look at issuers with their keys, as the gateway holds them now.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  tollgate issuer show https://login.example.com/\n\nFor the keys that issuers show now, and \
+                  for those put aside, see tollgate keys."
+)]
+pub(in crate::cli) struct Issuer {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    action: IssuerAction,
+}
+
+#[derive(Debug, Subcommand)]
+enum IssuerAction {
+    /// All issuers.
+    #[command(after_help = "Example:\n  tollgate issuer list")]
+    List,
+    /// One issuer with its keys.
+    #[command(after_help = "Example:\n  tollgate issuer show https://login.example.com/")]
+    Show {
+        /// Its name, exactly.
+        name: String,
+    },
+}
+
+/// Read what was changed at run time, by whom, the newest first.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  tollgate audit --limit 10\n  tollgate audit --all --json | jq '.items[].after'"
+)]
+pub(in crate::cli) struct Audit {
+    #[command(flatten)]
+    common: Common,
+    /// So many entries.
+    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    limit: usize,
+    /// All entries.
+    #[arg(long, conflicts_with = "limit")]
+    all: bool,
+    /// Entries before this revision.
+    #[arg(long, value_name = "REVISION")]
+    before: Option<u64>,
+}
+
+/// Say what the gateway runs by: the generation of its configuration, the revision of its store, and how much there is.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  tollgate status --admin-url https://edge.example:9180 --admin-token-file token"
+)]
+pub(in crate::cli) struct Status {
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Have the configuration read anew, as on SIGHUP.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  tollgate reload")]
+pub(in crate::cli) struct Reload {
+    #[command(flatten)]
+    common: Common,
+}
+
+// === impl Api ===
+
+impl Api {
+    pub(in crate::cli) fn run(self) -> ExitCode {
+        let Self { common, action } = self;
+        ended(Operator::new(&common).and_then(|operator| match action {
+            ApiAction::List => operator.list(&API, "/v1/apis", &[]),
+        }))
+    }
+}
+
+// === impl Issuer ===
+
+impl Issuer {
+    pub(in crate::cli) fn run(self) -> ExitCode {
+        let Self { common, action } = self;
+        ended(Operator::new(&common).and_then(|operator| match action {
+            IssuerAction::List => operator.list(&ISSUER, "/v1/issuers", &[]),
+            IssuerAction::Show { name } => show_issuer(&operator, &name),
+        }))
+    }
+}
+
+/// Names of issuers are URLs, byte for byte: they are compared here, and go into no path.
+fn show_issuer(operator: &Operator, name: &str) -> Outcome {
+    for item in operator.gather(&ISSUER, "/v1/issuers", &[], None)? {
+        let issuer: Value = serde_json::from_str(item.get()).map_err(|_| operator.strange())?;
+        if issuer.get("name").and_then(Value::as_str) == Some(name) {
+            return operator.tell(&ISSUER, item.get());
+        }
+    }
+    let text = format!(
+        "there is no issuer `{}`\nnext: see tollgate issuer list",
+        printable(name)
+    );
+    Err(Failure::new(exit::REFUSED, text))
+}
+
+// === impl Audit ===
+
+impl Audit {
+    pub(in crate::cli) fn run(self) -> ExitCode {
+        ended(Operator::new(&self.common).and_then(|operator| {
+            let limit = (!self.all).then_some(self.limit);
+            let before = self.before.map(|revision| revision.to_string());
+            let entries = operator.gather(&AUDIT, "/v1/audit", &[("before", before.as_deref())], limit)?;
+            operator.tell_all(&AUDIT, &entries)
+        }))
+    }
+}
+
+// === impl Status ===
+
+impl Status {
+    pub(in crate::cli) fn run(self) -> ExitCode {
+        ended(
+            Operator::new(&self.common)
+                .and_then(|operator| operator.show(&SNAPSHOT, &Ask::new(Method::GET, "/v1/snapshot"))),
+        )
+    }
+}
+
+// === impl Reload ===
+
+impl Reload {
+    pub(in crate::cli) fn run(self) -> ExitCode {
+        ended(Operator::new(&self.common).and_then(|operator| {
+            let before = operator.ask(&SNAPSHOT, &Ask::new(Method::POST, "/v1/reload"))?;
+            if operator.is_for_people() {
+                let value: Value = serde_json::from_str(&before.body).map_err(|_| operator.strange())?;
+                return operator.say(&format!(
+                    "asked for; until now it ran by generation {}, and its log says whether the next one is in force",
+                    value.get("generation").map(inline).unwrap_or_default()
+                ));
+            }
+            operator.tell(&SNAPSHOT, &before.body)
+        }))
+    }
+}
+
+/// `gold (jwt, published), open (keyless, published)`
+fn plans(api: &Value) -> String {
+    let plans = api.get("plans").and_then(Value::as_array);
+    let told = plans.into_iter().flatten().map(|plan| {
+        let word = |name| plan.get(name).map(inline).unwrap_or_default();
+        format!("{} ({}, {})", word("name"), word("security"), word("stage"))
+    });
+    told.collect::<Vec<_>>().join(", ")
+}
+
+fn count_keys(issuer: &Value) -> String {
+    let keys = issuer.get("keys").and_then(Value::as_array);
+    keys.map_or(0, Vec::len).to_string()
+}
