@@ -6,6 +6,7 @@ mod explain;
 mod key_sets;
 mod keys;
 mod operate;
+mod reference;
 mod run;
 
 use std::io::Write as _;
@@ -13,6 +14,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+pub use reference::{describe, describe_common};
 
 /// An edge API gateway: verifies tokens, finds the caller's subscription to a plan, proxies.
 #[derive(Debug, Parser)]

@@ -29,6 +29,12 @@ fn reasons() -> Outcome {
 }
 
 #[test]
+fn commands() -> Outcome {
+    check("docs/cli.md", "common", &tollgate::cli::describe_common())?;
+    check("docs/cli.md", "commands", &tollgate::cli::describe())
+}
+
+#[test]
 fn openapi() -> Outcome {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/openapi.json");
     let expected = format!("{:#}\n", tollgate::control::admin::document());

@@ -186,10 +186,10 @@ pub(crate) fn json_body(request: Request) -> Request {
     request.header("Content-Type", "application/json")
 }
 
-fn passes() -> (u16, String) {
+pub(crate) fn passes() -> (u16, String) {
     (200, String::new())
 }
 
-fn refused(code: &str) -> (u16, String) {
+pub(crate) fn refused(code: &str) -> (u16, String) {
     (403, code.to_owned())
 }

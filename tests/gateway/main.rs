@@ -23,6 +23,7 @@ mod keep_alive;
 mod keys;
 mod lives;
 mod metrics;
+mod operate;
 mod reload;
 mod start;
 mod upstreams;

@@ -36,9 +36,9 @@ const PLAN: View = View {
     ],
 };
 
-/// Look at plans, and move them on: staging, published, deprecated, closed.
+/// Look at plans, and move them on: staging, published, deprecated, closed. Each is named by API/PLAN.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  tollgate plan deprecate orders gold")]
+#[command(after_help = "Example:\n  tollgate plan deprecate orders/gold")]
 pub(in crate::cli) struct Plan {
     #[command(flatten)]
     common: Common,
@@ -56,16 +56,20 @@ enum Action {
         api: Option<String>,
     },
     /// One plan.
-    #[command(after_help = "Example:\n  tollgate plan show orders gold")]
-    Show(Target),
+    #[command(after_help = "Example:\n  tollgate plan show orders/gold")]
+    Show {
+        /// API/PLAN
+        #[arg(value_name = "PLAN")]
+        target: Target,
+    },
     /// Put a plan on offer.
-    #[command(after_help = "Example:\n  tollgate plan publish orders gold")]
+    #[command(after_help = "Example:\n  tollgate plan publish orders/gold")]
     Publish(Step),
     /// Take no new subscriptions to a plan; callers are told that it will end.
-    #[command(after_help = "Example:\n  tollgate plan deprecate orders gold")]
+    #[command(after_help = "Example:\n  tollgate plan deprecate orders/gold")]
     Deprecate(Step),
     /// Close a plan with its subscriptions, for good.
-    #[command(after_help = "Example:\n  tollgate plan close orders gold --yes")]
+    #[command(after_help = "Example:\n  tollgate plan close orders/gold --yes")]
     Close {
         #[command(flatten)]
         step: Step,
@@ -74,17 +78,17 @@ enum Action {
     },
 }
 
-#[derive(Debug, Args)]
+/// The id of a plan.
+#[derive(Debug, Clone)]
 struct Target {
-    /// The name of its API.
     api: Id,
-    /// Its name.
     plan: Id,
 }
 
 #[derive(Debug, Args)]
 struct Step {
-    #[command(flatten)]
+    /// API/PLAN
+    #[arg(value_name = "PLAN")]
     target: Target,
     #[command(flatten)]
     version: Version,
@@ -104,7 +108,7 @@ impl Action {
     fn run(self, operator: Operator) -> Outcome {
         match self {
             Self::List { api } => operator.list(&PLAN, "/v1/plans", &[("api", api.as_deref())]),
-            Self::Show(target) => operator.show(&PLAN, &Ask::new(Method::GET, target.path())),
+            Self::Show { target } => operator.show(&PLAN, &Ask::new(Method::GET, target.path())),
             Self::Publish(step) => operator.show(&PLAN, &step.ask("publish")),
             Self::Deprecate(step) => operator.show(&PLAN, &step.ask("deprecate")),
             Self::Close { step, sure } => {
@@ -112,7 +116,7 @@ impl Action {
                 let Target { api, plan } = &step.target;
                 let (api, plan) = (&api.shown, &plan.shown);
                 operator.confirm(&format!(
-                    "Close the plan `{plan}` of `{api}` for good, with all its subscriptions?"
+                    "Close the plan `{api}/{plan}` for good, with all its subscriptions?"
                 ))?;
                 operator.show(&PLAN, &step.ask("close"))
             }
@@ -121,6 +125,18 @@ impl Action {
 }
 
 // === impl Target ===
+
+impl std::str::FromStr for Target {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (api, plan) = text.split_once('/').ok_or("a plan is API/PLAN")?;
+        Ok(Self {
+            api: api.parse()?,
+            plan: plan.parse()?,
+        })
+    }
+}
 
 impl Target {
     fn path(&self) -> String {
