@@ -6,6 +6,7 @@
 mod ask_back;
 mod failures;
 mod hostile;
+mod keys;
 mod life;
 mod lists;
 mod tls;

@@ -49,7 +49,7 @@ const KEY_FILE_BYTES_MAX: u64 = 1024;
 /// keys.)
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  tollgate key create mobile:orders:keyed\n  tollgate key revoke mobile:orders:keyed:1"
+    after_help = "Example:\n  tollgate key create mobile:orders:keyed\n  tollgate key revoke mobile:orders:keyed:7"
 )]
 pub(in crate::cli) struct Key {
     #[command(flatten)]
@@ -67,7 +67,7 @@ enum Action {
         subscription: Id,
     },
     /// One key, without its text.
-    #[command(after_help = "Example:\n  tollgate key show mobile:orders:keyed:1")]
+    #[command(after_help = "Example:\n  tollgate key show mobile:orders:keyed:7")]
     Show {
         /// application:api:plan:number
         id: Id,
@@ -82,12 +82,12 @@ enum Action {
     },
     /// Give out a key in the place of another, which stays good for a while. It is printed now, and never again.
     #[command(
-        after_help = "Example:\n  tollgate key renew mobile:orders:keyed:1 --grace 1d\n  \
+        after_help = "Example:\n  tollgate key renew mobile:orders:keyed:7 --grace 1d\n  \
                             tollgate key renew --all mobile:orders:keyed"
     )]
     Renew(Renew),
     /// Set until when a key is good.
-    #[command(after_help = "Example:\n  tollgate key expire mobile:orders:keyed:1 --at 2027-01-01T00:00:00Z")]
+    #[command(after_help = "Example:\n  tollgate key expire mobile:orders:keyed:7 --at 2027-01-01T00:00:00Z")]
     Expire {
         #[command(flatten)]
         step: Step,
@@ -99,7 +99,7 @@ enum Action {
         never: bool,
     },
     /// Take a key back at once, for good.
-    #[command(after_help = "Example:\n  tollgate key revoke mobile:orders:keyed:1 --yes")]
+    #[command(after_help = "Example:\n  tollgate key revoke mobile:orders:keyed:7 --yes")]
     Revoke {
         #[command(flatten)]
         step: Step,
