@@ -41,17 +41,28 @@ enum Command {
     Keys(key_sets::Keys),
     /// Mint a test token.
     Token(keys::Token),
-    /// Applications at run time: list, show, create, update, suspend, resume, delete.
+    /// Applications at run time: registered callers, known by client ids, claims or API keys.
+    #[command(
+        after_help = "Example:\n  tollgate app create mobile --client-id mobile-app\n  tollgate app list"
+    )]
     App(operate::App),
-    /// Subscriptions at run time: list, show, create, accept, reject, pause, resume, close, move, dates.
+    /// Subscriptions of applications to plans, at run time. Each is named by application:api:plan.
+    #[command(
+        after_help = "Example:\n  tollgate sub create --app mobile --api orders --plan gold\n  \
+                            tollgate sub pause mobile:orders:gold"
+    )]
     Sub(operate::Sub),
-    /// API keys: list, show, create, renew, expire, revoke.
+    /// API keys of subscriptions (for the key sets of issuers see keys). Each is named by application:api:plan:number.
+    #[command(after_help = "Example:\n  tollgate key create mobile:orders:keyed")]
     Key(operate::Key),
-    /// Plans of a running gateway: list, show, publish, deprecate, close.
+    /// Plans of a running gateway, and their stages. Each is named by API/PLAN.
+    #[command(after_help = "Example:\n  tollgate plan deprecate orders/gold")]
     Plan(operate::Plan),
-    /// APIs of a running gateway: list.
+    /// APIs of a running gateway, with their plans.
+    #[command(after_help = "Example:\n  tollgate api list")]
     Api(operate::Api),
-    /// Issuers of a running gateway, with their keys: list, show.
+    /// Issuers of a running gateway with their keys, as it holds them now (for those that they show see keys).
+    #[command(after_help = "Example:\n  tollgate issuer show https://login.example.com/")]
     Issuer(operate::Issuer),
     /// What was changed at run time, and by whom.
     Audit(operate::Audit),

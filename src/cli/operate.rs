@@ -16,20 +16,40 @@ mod views;
 
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, Subcommand};
+use http::Method;
 
-pub(super) use applications::App;
-pub(super) use keys::Key;
-pub(super) use plans::Plan;
-pub(super) use subscriptions::Sub;
-pub(super) use views::{Api, Audit, Issuer, Reload, Status};
+pub(super) use views::{Audit, Reload, Status};
 
 use super::fail;
 use crate::control::client::{Ask, path_part};
+use operator::Operator;
+
+pub(super) type App = Noun<applications::Action>;
+pub(super) type Sub = Noun<subscriptions::Action>;
+pub(super) type Key = Noun<keys::Action>;
+pub(super) type Plan = Noun<plans::Action>;
+pub(super) type Api = Noun<views::ApiAction>;
+pub(super) type Issuer = Noun<views::IssuerAction>;
+
+/// A kind of thing, and what can be done with it.
+#[derive(Debug, Args)]
+pub(super) struct Noun<A: Subcommand> {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    action: A,
+}
+
+/// One of the things that can be done.
+pub(super) trait Act {
+    /// Does it.
+    fn act(self, operator: Operator) -> Outcome;
+}
 
 /// What every one of these commands takes.
 #[derive(Debug, Args)]
-struct Common {
+pub(super) struct Common {
     #[command(flatten)]
     door: door::Door,
     /// Print what the gateway answers, as JSON; a list is whole.
@@ -48,7 +68,7 @@ struct Common {
 
 /// For which version a change is meant.
 #[derive(Debug, Args)]
-struct Version {
+pub(super) struct Version {
     /// Only if it is still this version, as `show` says.
     #[arg(long, value_name = "VERSION")]
     if_version: Option<u64>,
@@ -56,7 +76,7 @@ struct Version {
 
 /// Whether to ask back.
 #[derive(Debug, Args)]
-struct Sure {
+pub(super) struct Sure {
     /// Do not ask; needed where nobody can be asked.
     #[arg(long, short)]
     yes: bool,
@@ -64,27 +84,66 @@ struct Sure {
 
 /// How to try again.
 #[derive(Debug, Args)]
-struct Again {
+pub(super) struct Again {
     /// Under this key the same request is obeyed once, however often it is sent within a day; default: a random one.
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
 }
 
+/// A thing, and for which version of it a change is meant.
+#[derive(Debug, Args)]
+pub(super) struct Step {
+    /// Its id, as `list` shows it.
+    id: Id,
+    #[command(flatten)]
+    version: Version,
+}
+
 /// What names a thing, as a part of a path.
 #[derive(Debug, Clone)]
-struct Id {
+pub(super) struct Id {
     shown: String,
     part: String,
 }
 
 /// Why a command did not do what it was told, and its exit code.
 #[derive(Debug)]
-struct Failure {
+pub(super) struct Failure {
     code: u8,
     text: String,
 }
 
-type Outcome = Result<(), Failure>;
+pub(super) type Outcome = Result<(), Failure>;
+
+// === impl Noun ===
+
+impl<A: Subcommand + Act> Noun<A> {
+    pub(super) fn run(self) -> ExitCode {
+        let Self { common, action } = self;
+        common.run(|operator| action.act(operator))
+    }
+}
+
+// === impl Common ===
+
+impl Common {
+    fn run(&self, act: impl FnOnce(Operator) -> Outcome) -> ExitCode {
+        match Operator::new(self).and_then(act) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(Failure { code, text }) => fail(code, &text),
+        }
+    }
+}
+
+// === impl Step ===
+
+impl Step {
+    /// A change of the thing itself, or a step in its life (`/pause`).
+    fn ask(&self, method: Method, things: &str, step: &str) -> Ask {
+        let path = self.id.path(things) + step;
+        self.version.of(Ask::new(method, path))
+    }
+}
 
 // === impl Version ===
 
@@ -103,6 +162,13 @@ impl Version {
 }
 
 // === impl Id ===
+
+impl Id {
+    /// Where one of these things is.
+    fn path(&self, things: &str) -> String {
+        format!("{things}/{}", self.part)
+    }
+}
 
 impl std::str::FromStr for Id {
     type Err = &'static str;
@@ -124,14 +190,6 @@ impl Failure {
             code,
             text: text.into(),
         }
-    }
-}
-
-/// The end of a command.
-fn ended(outcome: Outcome) -> ExitCode {
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure { code, text }) => fail(code, &text),
     }
 }
 

@@ -27,8 +27,11 @@ fn commands(command: &mut Command) -> impl Iterator<Item = &mut Command> {
 }
 
 fn section(page: &mut String, command: &mut Command, level: usize) {
-    let name = command.get_bin_name().unwrap_or(command.get_name()).to_owned();
-    let about = command.get_long_about().or(command.get_about());
+    let name = command
+        .get_bin_name()
+        .unwrap_or_else(|| command.get_name())
+        .to_owned();
+    let about = command.get_long_about().or_else(|| command.get_about());
     let about = about.map(ToString::to_string).unwrap_or_default();
     let _ = writeln!(page, "\n{:#<level$} {name}\n\n{}", "", sentence(&about));
     let is_leaf = commands(command).next().is_none();

@@ -1,17 +1,18 @@
 //! `tollgate app`: registered callers. What an application says of itself is replaced whole by the gateway, so a change
 //! of a part is made here: read, edited, and sent back for the version that was read.
 
-use std::process::ExitCode;
-
 use clap::{Args, Subcommand, ValueEnum};
 use http::Method;
 use serde_json::{Map, Value, json};
 
 use super::operator::Operator;
 use super::text::{Cell, Column, View};
-use super::{Again, Common, Failure, Id, Outcome, Sure, Version, ended};
+use super::{Act, Again, Failure, Id, Outcome, Step, Sure};
 use crate::control::client::Ask;
 use crate::exit;
+
+/// Where they are.
+const APPLICATIONS: &str = "/v1/applications";
 
 const APPLICATION: View = View {
     look: "tollgate app list",
@@ -43,18 +44,8 @@ const APPLICATION: View = View {
 /// What the gateway says of an application, and nobody else; the rest can be written.
 const READ_ONLY: [&str; 6] = ["id", "origin", "version", "suspended", "created_at", "updated_at"];
 
-/// Applications: registered callers, known by client ids, claims or API keys.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:\n  tollgate app create mobile --client-id mobile-app\n  tollgate app list")]
-pub(in crate::cli) struct App {
-    #[command(flatten)]
-    common: Common,
-    #[command(subcommand)]
-    action: Action,
-}
-
 #[derive(Debug, Subcommand)]
-enum Action {
+pub(in crate::cli) enum Action {
     /// All applications.
     #[command(after_help = "Example:\n  tollgate app list --json | jq -r '.items[].id'")]
     List,
@@ -92,7 +83,7 @@ enum Action {
 }
 
 #[derive(Debug, Args)]
-struct Create {
+pub(in crate::cli) struct Create {
     /// Its id: letters, digits, `.`, `_`, `-`.
     id: String,
     #[command(flatten)]
@@ -112,7 +103,7 @@ struct Create {
 }
 
 #[derive(Debug, Args)]
-struct Update {
+pub(in crate::cli) struct Update {
     #[command(flatten)]
     step: Step,
     #[command(flatten)]
@@ -142,7 +133,7 @@ struct Update {
 
 /// What people call it.
 #[derive(Debug, Args)]
-struct Words {
+pub(in crate::cli) struct Words {
     /// Its name, for people.
     #[arg(long)]
     name: Option<String>,
@@ -154,17 +145,9 @@ struct Words {
     audience: Option<String>,
 }
 
-#[derive(Debug, Args)]
-struct Step {
-    /// Its id.
-    id: Id,
-    #[command(flatten)]
-    version: Version,
-}
-
 /// What can be taken away.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Member {
+pub(in crate::cli) enum Member {
     Name,
     Owner,
     Audience,
@@ -172,32 +155,28 @@ enum Member {
     ClaimSets,
 }
 
-// === impl App ===
-
-impl App {
-    pub(in crate::cli) fn run(self) -> ExitCode {
-        ended(Operator::new(&self.common).and_then(|operator| self.action.run(operator)))
-    }
-}
-
 // === impl Action ===
 
-impl Action {
-    fn run(self, operator: Operator) -> Outcome {
+impl Act for Action {
+    fn act(self, operator: Operator) -> Outcome {
         match self {
-            Self::List => operator.list(&APPLICATION, "/v1/applications", &[]),
-            Self::Show { id } => operator.show(&APPLICATION, &Ask::new(Method::GET, path(&id))),
+            Self::List => operator.list(&APPLICATION, APPLICATIONS, &[]),
+            Self::Show { id } => operator.show(&APPLICATION, &Ask::new(Method::GET, id.path(APPLICATIONS))),
             Self::Create(create) => create.run(&operator),
             Self::Update(update) => update.run(&operator),
-            Self::Suspend(step) => operator.show(&APPLICATION, &step.ask(Method::POST, "/suspend")),
-            Self::Resume(step) => operator.show(&APPLICATION, &step.ask(Method::POST, "/resume")),
+            Self::Suspend(step) => {
+                operator.show(&APPLICATION, &step.ask(Method::POST, APPLICATIONS, "/suspend"))
+            }
+            Self::Resume(step) => {
+                operator.show(&APPLICATION, &step.ask(Method::POST, APPLICATIONS, "/resume"))
+            }
             Self::Delete { step, sure } => {
                 let operator = operator.sure(sure.yes);
                 let id = &step.id.shown;
                 operator.confirm(&format!(
                     "Delete the application `{id}` with all its subscriptions and keys?"
                 ))?;
-                operator.ask(&APPLICATION, &step.ask(Method::DELETE, ""))?;
+                operator.ask(&APPLICATION, &step.ask(Method::DELETE, APPLICATIONS, ""))?;
                 operator.say(&format!("the application `{id}` is deleted"))
             }
         }
@@ -216,7 +195,7 @@ impl Create {
         add(&mut members, "claim_sets", self.claim_set);
         let ask = Ask {
             body: Some(Value::Object(members).to_string()),
-            ..Ask::new(Method::POST, "/v1/applications")
+            ..Ask::new(Method::POST, APPLICATIONS)
         };
         let made = operator.make(&APPLICATION, ask, self.again.idempotency_key.as_deref())?;
         operator.tell(&APPLICATION, &made.body)
@@ -238,23 +217,28 @@ impl Update {
             add_claim_set,
             remove_claim_set,
         } = self;
-        operator.edit(&APPLICATION, &path(&step.id), &step.version, |members| {
-            members.retain(|name, _| !READ_ONLY.contains(&name.as_str()));
-            for member in clear {
-                members.remove(member.name());
-            }
-            words.put(members);
-            let gone = client_ids(&remove_client_id, &remove_client_id_of);
-            remove(members, "client_ids", &gone)?;
-            remove(members, "claim_sets", &remove_claim_set)?;
-            add(
-                members,
-                "client_ids",
-                client_ids(&add_client_id, &add_client_id_of),
-            );
-            add(members, "claim_sets", add_claim_set);
-            Ok(())
-        })
+        operator.edit(
+            &APPLICATION,
+            &step.id.path(APPLICATIONS),
+            &step.version,
+            |members| {
+                members.retain(|name, _| !READ_ONLY.contains(&name.as_str()));
+                for member in clear {
+                    members.remove(member.name());
+                }
+                words.put(members);
+                let gone = client_ids(&remove_client_id, &remove_client_id_of);
+                remove(members, "client_ids", &gone)?;
+                remove(members, "claim_sets", &remove_claim_set)?;
+                add(
+                    members,
+                    "client_ids",
+                    client_ids(&add_client_id, &add_client_id_of),
+                );
+                add(members, "claim_sets", add_claim_set);
+                Ok(())
+            },
+        )
     }
 }
 
@@ -275,15 +259,6 @@ impl Words {
     }
 }
 
-// === impl Step ===
-
-impl Step {
-    fn ask(&self, method: Method, step: &str) -> Ask {
-        let path = path(&self.id) + step;
-        self.version.of(Ask::new(method, path))
-    }
-}
-
 // === impl Member ===
 
 impl Member {
@@ -296,10 +271,6 @@ impl Member {
             Self::ClaimSets => "claim_sets",
         }
     }
-}
-
-fn path(id: &Id) -> String {
-    format!("/v1/applications/{}", id.part)
 }
 
 /// Those of any issuer, and those of one: issuer and id by turns.

@@ -3,7 +3,6 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -12,10 +11,13 @@ use serde_json::{Map, Value, json};
 
 use super::operator::Operator;
 use super::text::{Cell, Column, View, inline, json as json_text, printable};
-use super::{Again, Common, Failure, Id, Outcome, Sure, Version, ended, moment};
+use super::{Act, Again, Failure, Id, Outcome, Step, Sure, moment};
 use crate::control::client::{Answer, Ask};
 use crate::exit;
 use crate::secret::Secret;
+
+/// Where they are.
+const KEYS: &str = "/v1/keys";
 
 const KEY: View = View {
     look: "tollgate key list SUBSCRIPTION",
@@ -45,21 +47,8 @@ const KEY: View = View {
 /// A key has at most 64 characters; a file with more holds something else.
 const KEY_FILE_BYTES_MAX: u64 = 1024;
 
-/// API keys of subscriptions. Each key is named by application:api:plan:number. (For the key sets of issuers see tollgate
-/// keys.)
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  tollgate key create mobile:orders:keyed\n  tollgate key revoke mobile:orders:keyed:7"
-)]
-pub(in crate::cli) struct Key {
-    #[command(flatten)]
-    common: Common,
-    #[command(subcommand)]
-    action: Action,
-}
-
 #[derive(Debug, Subcommand)]
-enum Action {
+pub(in crate::cli) enum Action {
     /// The keys of a subscription, the oldest first.
     #[command(after_help = "Example:\n  tollgate key list mobile:orders:keyed")]
     List {
@@ -109,7 +98,7 @@ enum Action {
 }
 
 #[derive(Debug, Args)]
-struct New {
+pub(in crate::cli) struct New {
     /// No longer good from then on; default: good for ever.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     expires: Option<String>,
@@ -122,51 +111,33 @@ struct New {
 }
 
 #[derive(Debug, Args)]
-struct Renew {
-    /// The key, application:api:plan:number; with --all, the subscription.
-    id: Id,
-    /// In the place of all good keys of a subscription.
+pub(in crate::cli) struct Renew {
+    #[command(flatten)]
+    step: Step,
+    /// In the place of all good keys of a subscription; the id is the subscription's then.
     #[arg(long, conflicts_with = "if_version")]
     all: bool,
     /// How long what is replaced stays good, such as 30m or 1d, at most 30d; default: the gateway's, 2h.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     grace: Option<Duration>,
     #[command(flatten)]
-    version: Version,
-    #[command(flatten)]
     new: New,
-}
-
-#[derive(Debug, Args)]
-struct Step {
-    /// application:api:plan:number
-    id: Id,
-    #[command(flatten)]
-    version: Version,
-}
-
-// === impl Key ===
-
-impl Key {
-    pub(in crate::cli) fn run(self) -> ExitCode {
-        ended(Operator::new(&self.common).and_then(|operator| self.action.run(operator)))
-    }
 }
 
 // === impl Action ===
 
-impl Action {
-    fn run(self, operator: Operator) -> Outcome {
+impl Act for Action {
+    fn act(self, operator: Operator) -> Outcome {
         match self {
             Self::List { subscription } => operator.list(&KEY, &of_subscription(&subscription), &[]),
-            Self::Show { id } => operator.show(&KEY, &Ask::new(Method::GET, path(&id))),
+            Self::Show { id } => operator.show(&KEY, &Ask::new(Method::GET, id.path(KEYS))),
             Self::Create { subscription, new } => {
                 let ask = Ask::new(Method::POST, of_subscription(&subscription));
                 new.run(&operator, ask, Map::new())
             }
             Self::Renew(renew) => renew.run(&operator),
             Self::Expire { step, at, never: _ } => {
-                operator.edit(&KEY, &path(&step.id), &step.version, |members| {
+                operator.edit(&KEY, &step.id.path(KEYS), &step.version, |members| {
                     members.clear();
                     members.extend(at.map(|at| ("expires_at".to_owned(), Value::String(at))));
                     Ok(())
@@ -175,8 +146,7 @@ impl Action {
             Self::Revoke { step, sure } => {
                 let operator = operator.sure(sure.yes);
                 operator.confirm(&format!("Revoke the key `{}` for good?", step.id.shown))?;
-                let ask = Ask::new(Method::POST, path(&step.id) + "/revoke");
-                operator.show(&KEY, &step.version.of(ask))
+                operator.show(&KEY, &step.ask(Method::POST, KEYS, "/revoke"))
             }
         }
     }
@@ -205,15 +175,14 @@ impl New {
 
 impl Renew {
     fn run(self, operator: &Operator) -> Outcome {
-        let path = match self.all {
-            true => of_subscription(&self.id),
-            false => path(&self.id),
-        };
         let mut members = Map::new();
         if let Some(grace) = self.grace {
             members.insert("grace_seconds".to_owned(), json!(grace.as_secs()));
         }
-        let ask = self.version.of(Ask::new(Method::POST, path + "/renew"));
+        let ask = match self.all {
+            true => Ask::new(Method::POST, of_subscription(&self.step.id) + "/renew"),
+            false => self.step.ask(Method::POST, KEYS, "/renew"),
+        };
         self.new.run(operator, ask, members)
     }
 }
@@ -270,10 +239,6 @@ fn own_text(file: &Path) -> Result<Secret<String>, Failure> {
     Ok(Secret::new(text))
 }
 
-fn path(id: &Id) -> String {
-    format!("/v1/keys/{}", id.part)
-}
-
 fn of_subscription(id: &Id) -> String {
-    format!("/v1/subscriptions/{}/keys", id.part)
+    id.path("/v1/subscriptions") + "/keys"
 }

@@ -20,7 +20,7 @@ use crate::exit;
 const REPLY_BYTES_MAX: u64 = 64;
 
 /// Somebody at the gateway's door, and how they want to be told.
-pub(super) struct Operator {
+pub(in crate::cli) struct Operator {
     client: AdminClient,
     token_file: PathBuf,
     format: Format,

@@ -1,13 +1,12 @@
-//! `tollgate plan`: the life of plans. It goes onwards only, so its end asks back.
-
-use std::process::ExitCode;
+//! `tollgate plan`: the life of plans.
+//! What a plan is stands in the configuration; only its stage moves here, onwards, so its end asks back.
 
 use clap::{Args, Subcommand};
 use http::Method;
 
 use super::operator::Operator;
 use super::text::{Cell, Column, View};
-use super::{Common, Id, Outcome, Sure, Version, ended};
+use super::{Act, Id, Outcome, Sure, Version};
 use crate::control::client::Ask;
 
 const PLAN: View = View {
@@ -36,18 +35,8 @@ const PLAN: View = View {
     ],
 };
 
-/// Look at plans, and move them on: staging, published, deprecated, closed. Each is named by API/PLAN.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:\n  tollgate plan deprecate orders/gold")]
-pub(in crate::cli) struct Plan {
-    #[command(flatten)]
-    common: Common,
-    #[command(subcommand)]
-    action: Action,
-}
-
 #[derive(Debug, Subcommand)]
-enum Action {
+pub(in crate::cli) enum Action {
     /// All plans, on offer or not.
     #[command(after_help = "Example:\n  tollgate plan list --api orders")]
     List {
@@ -64,15 +53,15 @@ enum Action {
     },
     /// Put a plan on offer.
     #[command(after_help = "Example:\n  tollgate plan publish orders/gold")]
-    Publish(Step),
+    Publish(Move),
     /// Take no new subscriptions to a plan; callers are told that it will end.
     #[command(after_help = "Example:\n  tollgate plan deprecate orders/gold")]
-    Deprecate(Step),
+    Deprecate(Move),
     /// Close a plan with its subscriptions, for good.
     #[command(after_help = "Example:\n  tollgate plan close orders/gold --yes")]
     Close {
         #[command(flatten)]
-        step: Step,
+        step: Move,
         #[command(flatten)]
         sure: Sure,
     },
@@ -80,13 +69,13 @@ enum Action {
 
 /// The id of a plan.
 #[derive(Debug, Clone)]
-struct Target {
+pub(in crate::cli) struct Target {
     api: Id,
     plan: Id,
 }
 
 #[derive(Debug, Args)]
-struct Step {
+pub(in crate::cli) struct Move {
     /// API/PLAN
     #[arg(value_name = "PLAN")]
     target: Target,
@@ -94,18 +83,10 @@ struct Step {
     version: Version,
 }
 
-// === impl Plan ===
-
-impl Plan {
-    pub(in crate::cli) fn run(self) -> ExitCode {
-        ended(Operator::new(&self.common).and_then(|operator| self.action.run(operator)))
-    }
-}
-
 // === impl Action ===
 
-impl Action {
-    fn run(self, operator: Operator) -> Outcome {
+impl Act for Action {
+    fn act(self, operator: Operator) -> Outcome {
         match self {
             Self::List { api } => operator.list(&PLAN, "/v1/plans", &[("api", api.as_deref())]),
             Self::Show { target } => operator.show(&PLAN, &Ask::new(Method::GET, target.path())),
@@ -144,9 +125,9 @@ impl Target {
     }
 }
 
-// === impl Step ===
+// === impl Move ===
 
-impl Step {
+impl Move {
     fn ask(&self, step: &str) -> Ask {
         let path = format!("{}/{step}", self.target.path());
         self.version.of(Ask::new(Method::POST, path))

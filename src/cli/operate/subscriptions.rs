@@ -1,6 +1,5 @@
 //! `tollgate sub`: agreements of applications to plans, through their life.
-
-use std::process::ExitCode;
+//! The gateway replaces both dates at once, so `dates` reads them first: one that is not named stays.
 
 use clap::{Args, Subcommand, ValueEnum};
 use http::Method;
@@ -8,10 +7,13 @@ use serde_json::{Map, Value, json};
 
 use super::operator::Operator;
 use super::text::{Cell, Column, View};
-use super::{Again, Common, Id, Outcome, Sure, Version, ended, moment};
+use super::{Act, Again, Id, Outcome, Step, Sure, moment};
 use crate::control::client::Ask;
 
-pub(super) const SUBSCRIPTION: View = View {
+/// Where they are.
+const SUBSCRIPTIONS: &str = "/v1/subscriptions";
+
+const SUBSCRIPTION: View = View {
     look: "tollgate sub list",
     noun: "subscription",
     cursor: Some("after"),
@@ -37,20 +39,8 @@ pub(super) const SUBSCRIPTION: View = View {
     ],
 };
 
-/// Subscriptions of applications to plans. Each is named by application:api:plan.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  tollgate sub create --app mobile --api orders --plan gold\n  tollgate sub pause mobile:orders:gold"
-)]
-pub(in crate::cli) struct Sub {
-    #[command(flatten)]
-    common: Common,
-    #[command(subcommand)]
-    action: Action,
-}
-
 #[derive(Debug, Subcommand)]
-enum Action {
+pub(in crate::cli) enum Action {
     /// All subscriptions, or some.
     #[command(after_help = "Example:\n  tollgate sub list --status pending")]
     List(List),
@@ -102,7 +92,7 @@ enum Action {
 }
 
 #[derive(Debug, Args)]
-struct List {
+pub(in crate::cli) struct List {
     /// Of this application.
     #[arg(long, value_name = "APPLICATION")]
     app: Option<String>,
@@ -118,7 +108,7 @@ struct List {
 }
 
 #[derive(Debug, Args)]
-struct Create {
+pub(in crate::cli) struct Create {
     /// Whose.
     #[arg(long, value_name = "APPLICATION")]
     app: String,
@@ -139,15 +129,7 @@ struct Create {
 }
 
 #[derive(Debug, Args)]
-struct Step {
-    /// application:api:plan
-    id: Id,
-    #[command(flatten)]
-    version: Version,
-}
-
-#[derive(Debug, Args)]
-struct Dates {
+pub(in crate::cli) struct Dates {
     #[command(flatten)]
     step: Step,
     /// Not in force before.
@@ -163,42 +145,34 @@ struct Dates {
 
 /// A date that can be taken away.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Date {
+pub(in crate::cli) enum Date {
     From,
     Until,
 }
 
-// === impl Sub ===
-
-impl Sub {
-    pub(in crate::cli) fn run(self) -> ExitCode {
-        ended(Operator::new(&self.common).and_then(|operator| self.action.run(operator)))
-    }
-}
-
 // === impl Action ===
 
-impl Action {
-    fn run(self, operator: Operator) -> Outcome {
+impl Act for Action {
+    fn act(self, operator: Operator) -> Outcome {
         let show = |ask: Ask| operator.show(&SUBSCRIPTION, &ask);
         match self {
             Self::List(list) => list.run(&operator),
-            Self::Show { id } => show(Ask::new(Method::GET, path(&id))),
+            Self::Show { id } => show(Ask::new(Method::GET, id.path(SUBSCRIPTIONS))),
             Self::Create(create) => create.run(&operator),
-            Self::Accept(step) => show(step.ask("accept")),
-            Self::Reject(step) => show(step.ask("reject")),
-            Self::Pause(step) => show(step.ask("pause")),
-            Self::Resume(step) => show(step.ask("resume")),
+            Self::Accept(step) => show(step.ask(Method::POST, SUBSCRIPTIONS, "/accept")),
+            Self::Reject(step) => show(step.ask(Method::POST, SUBSCRIPTIONS, "/reject")),
+            Self::Pause(step) => show(step.ask(Method::POST, SUBSCRIPTIONS, "/pause")),
+            Self::Resume(step) => show(step.ask(Method::POST, SUBSCRIPTIONS, "/resume")),
             Self::Close { step, sure } => {
                 let operator = operator.sure(sure.yes);
                 operator.confirm(&format!("Close the subscription `{}` for good?", step.id.shown))?;
-                operator.show(&SUBSCRIPTION, &step.ask("close"))
+                operator.show(&SUBSCRIPTION, &step.ask(Method::POST, SUBSCRIPTIONS, "/close"))
             }
             Self::Move { step, plan } => {
                 let body = Some(json!({ "plan": plan }).to_string());
                 show(Ask {
                     body,
-                    ..step.ask("move")
+                    ..step.ask(Method::POST, SUBSCRIPTIONS, "/move")
                 })
             }
             Self::Dates(dates) => dates.run(&operator),
@@ -216,7 +190,7 @@ impl List {
             ("plan", self.plan.as_deref()),
             ("status", self.status.as_deref()),
         ];
-        operator.list(&SUBSCRIPTION, "/v1/subscriptions", &filters)
+        operator.list(&SUBSCRIPTION, SUBSCRIPTIONS, &filters)
     }
 }
 
@@ -231,19 +205,10 @@ impl Create {
         }
         let ask = Ask {
             body: Some(body.to_string()),
-            ..Ask::new(Method::POST, "/v1/subscriptions")
+            ..Ask::new(Method::POST, SUBSCRIPTIONS)
         };
         let made = operator.make(&SUBSCRIPTION, ask, self.again.idempotency_key.as_deref())?;
         operator.tell(&SUBSCRIPTION, &made.body)
-    }
-}
-
-// === impl Step ===
-
-impl Step {
-    fn ask(&self, step: &str) -> Ask {
-        let path = format!("{}/{step}", path(&self.id));
-        self.version.of(Ask::new(Method::POST, path))
     }
 }
 
@@ -257,23 +222,24 @@ impl Dates {
             until,
             clear,
         } = self;
-        operator.edit(&SUBSCRIPTION, &path(&step.id), &step.version, |members| {
-            members.retain(|name, _| name == "from" || name == "until");
-            for date in clear {
-                members.remove(match date {
-                    Date::From => "from",
-                    Date::Until => "until",
-                });
-            }
-            put(members, "from", from);
-            put(members, "until", until);
-            Ok(())
-        })
+        operator.edit(
+            &SUBSCRIPTION,
+            &step.id.path(SUBSCRIPTIONS),
+            &step.version,
+            |members| {
+                members.retain(|name, _| name == "from" || name == "until");
+                for date in clear {
+                    members.remove(match date {
+                        Date::From => "from",
+                        Date::Until => "until",
+                    });
+                }
+                put(members, "from", from);
+                put(members, "until", until);
+                Ok(())
+            },
+        )
     }
-}
-
-fn path(id: &Id) -> String {
-    format!("/v1/subscriptions/{}", id.part)
 }
 
 fn put(members: &mut Map<String, Value>, name: &str, value: Option<String>) {

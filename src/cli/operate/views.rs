@@ -1,4 +1,5 @@
 //! `tollgate api`, `issuer`, `audit`, `status`, `reload`: what the gateway runs by, and what was done to it.
+//! All of it is there to be looked at, and nothing here changes a caller's rights: no command asks back.
 
 use std::process::ExitCode;
 
@@ -8,7 +9,7 @@ use serde_json::Value;
 
 use super::operator::Operator;
 use super::text::{Cell, Column, View, inline, printable};
-use super::{Common, Failure, Outcome, ended};
+use super::{Act, Common, Failure, Outcome};
 use crate::control::client::Ask;
 use crate::exit;
 
@@ -62,38 +63,15 @@ const SNAPSHOT: View = View {
     members: &["generation", "revision"],
 };
 
-/// Look at APIs with their plans.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:\n  tollgate api list")]
-pub(in crate::cli) struct Api {
-    #[command(flatten)]
-    common: Common,
-    #[command(subcommand)]
-    action: ApiAction,
-}
-
 #[derive(Debug, Subcommand)]
-enum ApiAction {
+pub(in crate::cli) enum ApiAction {
     /// All APIs with their plans, on offer or not.
     #[command(after_help = "Example:\n  tollgate api list --json")]
     List,
 }
 
-/// Look at issuers with their keys, as the gateway holds them now.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  tollgate issuer show https://login.example.com/\n\nFor the keys that issuers show now, and \
-                  for those put aside, see tollgate keys."
-)]
-pub(in crate::cli) struct Issuer {
-    #[command(flatten)]
-    common: Common,
-    #[command(subcommand)]
-    action: IssuerAction,
-}
-
 #[derive(Debug, Subcommand)]
-enum IssuerAction {
+pub(in crate::cli) enum IssuerAction {
     /// All issuers.
     #[command(after_help = "Example:\n  tollgate issuer list")]
     List,
@@ -142,54 +120,37 @@ pub(in crate::cli) struct Reload {
     common: Common,
 }
 
-// === impl Api ===
+// === impl ApiAction ===
 
-impl Api {
-    pub(in crate::cli) fn run(self) -> ExitCode {
-        let Self { common, action } = self;
-        ended(Operator::new(&common).and_then(|operator| match action {
-            ApiAction::List => operator.list(&API, "/v1/apis", &[]),
-        }))
-    }
-}
-
-// === impl Issuer ===
-
-impl Issuer {
-    pub(in crate::cli) fn run(self) -> ExitCode {
-        let Self { common, action } = self;
-        ended(Operator::new(&common).and_then(|operator| match action {
-            IssuerAction::List => operator.list(&ISSUER, "/v1/issuers", &[]),
-            IssuerAction::Show { name } => show_issuer(&operator, &name),
-        }))
-    }
-}
-
-/// Names of issuers are URLs, byte for byte: they are compared here, and go into no path.
-fn show_issuer(operator: &Operator, name: &str) -> Outcome {
-    for item in operator.gather(&ISSUER, "/v1/issuers", &[], None)? {
-        let issuer: Value = serde_json::from_str(item.get()).map_err(|_| operator.strange())?;
-        if issuer.get("name").and_then(Value::as_str) == Some(name) {
-            return operator.tell(&ISSUER, item.get());
+impl Act for ApiAction {
+    fn act(self, operator: Operator) -> Outcome {
+        match self {
+            Self::List => operator.list(&API, "/v1/apis", &[]),
         }
     }
-    let text = format!(
-        "there is no issuer `{}`\nnext: see tollgate issuer list",
-        printable(name)
-    );
-    Err(Failure::new(exit::REFUSED, text))
+}
+
+// === impl IssuerAction ===
+
+impl Act for IssuerAction {
+    fn act(self, operator: Operator) -> Outcome {
+        match self {
+            Self::List => operator.list(&ISSUER, "/v1/issuers", &[]),
+            Self::Show { name } => show_issuer(&operator, &name),
+        }
+    }
 }
 
 // === impl Audit ===
 
 impl Audit {
     pub(in crate::cli) fn run(self) -> ExitCode {
-        ended(Operator::new(&self.common).and_then(|operator| {
+        self.common.run(|operator| {
             let limit = (!self.all).then_some(self.limit);
             let before = self.before.map(|revision| revision.to_string());
             let entries = operator.gather(&AUDIT, "/v1/audit", &[("before", before.as_deref())], limit)?;
             operator.tell_all(&AUDIT, &entries)
-        }))
+        })
     }
 }
 
@@ -197,10 +158,8 @@ impl Audit {
 
 impl Status {
     pub(in crate::cli) fn run(self) -> ExitCode {
-        ended(
-            Operator::new(&self.common)
-                .and_then(|operator| operator.show(&SNAPSHOT, &Ask::new(Method::GET, "/v1/snapshot"))),
-        )
+        self.common
+            .run(|operator| operator.show(&SNAPSHOT, &Ask::new(Method::GET, "/v1/snapshot")))
     }
 }
 
@@ -208,7 +167,7 @@ impl Status {
 
 impl Reload {
     pub(in crate::cli) fn run(self) -> ExitCode {
-        ended(Operator::new(&self.common).and_then(|operator| {
+        self.common.run(|operator| {
             let before = operator.ask(&SNAPSHOT, &Ask::new(Method::POST, "/v1/reload"))?;
             if operator.is_for_people() {
                 let value: Value = serde_json::from_str(&before.body).map_err(|_| operator.strange())?;
@@ -218,7 +177,7 @@ impl Reload {
                 ));
             }
             operator.tell(&SNAPSHOT, &before.body)
-        }))
+        })
     }
 }
 
@@ -235,4 +194,19 @@ fn plans(api: &Value) -> String {
 fn count_keys(issuer: &Value) -> String {
     let keys = issuer.get("keys").and_then(Value::as_array);
     keys.map_or(0, Vec::len).to_string()
+}
+
+/// Names of issuers are URLs, byte for byte: they are compared here, and go into no path.
+fn show_issuer(operator: &Operator, name: &str) -> Outcome {
+    for item in operator.gather(&ISSUER, "/v1/issuers", &[], None)? {
+        let issuer: Value = serde_json::from_str(item.get()).map_err(|_| operator.strange())?;
+        if issuer.get("name").and_then(Value::as_str) == Some(name) {
+            return operator.tell(&ISSUER, item.get());
+        }
+    }
+    let text = format!(
+        "there is no issuer `{}`\nnext: see tollgate issuer list",
+        printable(name)
+    );
+    Err(Failure::new(exit::REFUSED, text))
 }

@@ -1,4 +1,5 @@
-//! Why a request to the admin API came to nothing, so that whoever sent it knows what may have happened all the same.
+//! Why a request to the admin API came to nothing.
+//! The kinds differ in what whoever sent it must know: that nothing was done, or that it is not known.
 
 use super::AdminUrl;
 use crate::control::fetch::{causes, chain};

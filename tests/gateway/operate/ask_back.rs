@@ -1,4 +1,5 @@
-//! Before what cannot be undone somebody is asked, on a terminal: here a real one, with the test at its other end.
+//! Before what cannot be undone somebody is asked, on a terminal.
+//! Here it is a real one with the test at its other end: whether somebody can be asked is what is decided.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};

@@ -1,4 +1,5 @@
-//! What goes wrong on the way: each failure has its exit code, and says what may have happened and what to do next.
+//! What goes wrong on the way: each failure has its exit code.
+//! And it says what may have happened and what to do next, which is all that an operator has at that moment.
 
 use std::os::unix::fs::PermissionsExt as _;
 

@@ -1,4 +1,5 @@
 //! Names and texts that would rather be something else: steps in a path, parameters, orders to a terminal.
+//! Whoever may register an application chooses what an operator's screen shows later.
 
 use serde_json::json;
 

@@ -1,4 +1,5 @@
 //! API keys from the command that prints one to the request that it opens, and to the end of it.
+//! A key exists in one answer only, so what becomes of that answer is tested as much as what becomes of the key.
 
 use std::fs::File;
 use std::process::Stdio;

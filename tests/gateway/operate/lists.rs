@@ -1,4 +1,5 @@
 //! What scripts read: JSON as the gateway says it, lists that are whole, names and nothing else.
+//! A list that ends early would pass for a whole one, so there are more things than two pages hold.
 
 use super::Desk;
 use crate::admin::Scene;

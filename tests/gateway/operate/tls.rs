@@ -1,4 +1,5 @@
-//! A gateway behind TLS that asks for a certificate: both sides show what the other believes, or nothing is sent.
+//! A gateway behind TLS that asks for a certificate.
+//! Both sides show what the other believes, or nothing is sent: the requests that arrived are counted.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};

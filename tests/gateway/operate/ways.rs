@@ -1,4 +1,5 @@
 //! How the gateway is found: on its own host by its configuration, from elsewhere by flags or the environment.
+//! Where two of them disagree a command could change the wrong gateway, so their order is tested row by row.
 
 use std::path::Path;
 
