@@ -22,10 +22,7 @@ fn an_id_never_leaves_its_part_of_the_path() {
         ("a?limit=1#x", "/v1/applications/a%3Flimit%3D1%23x"),
         ("a b", "/v1/applications/a%20b"),
         ("ünï", "/v1/applications/%C3%BCn%C3%AF"),
-        (
-            "a\r\nX-Evil: 1",
-            "/v1/applications/a%0D%0AX-Evil%3A%201".replace("%3A", ":").leak(),
-        ),
+        ("a\r\nX-Evil: 1", "/v1/applications/a%0D%0AX-Evil:%201"),
     ] {
         let said = desk.runs(&["app".to_owned(), "show".to_owned(), id.to_owned()]);
         assert_eq!(said.code, 0, "{id}: {said:?}");

@@ -211,15 +211,17 @@ fn a_key_that_was_lost_is_said_to_be_lost() {
         1
     );
     assert_eq!(opens(&scene, &first), 200);
-    // A disk that is full: the key is gone, and somebody must know.
-    let full = File::options().write(true).open("/dev/full").unwrap();
-    for flag in ["--quiet", "--json", ""] {
+    // A disk that is full, a reader who has gone away: the key is gone, and somebody must know.
+    let full = Stdio::from(File::options().write(true).open("/dev/full").unwrap());
+    let (reader, broken) = std::io::pipe().unwrap();
+    drop(reader);
+    let outs = [full, Stdio::from(broken)];
+    for (flag, out) in ["--quiet", "--json"].into_iter().zip(outs) {
         let mut command = tollgate(&words(&format!("key create {SUBSCRIPTION} {flag}")));
         command
             .args(["--admin-url", &desk.url, "--admin-token-file"])
             .arg(&desk.token_file);
-        command.stdout(Stdio::from(full.try_clone().unwrap()));
-        let said = super::said(&command.output().unwrap());
+        let said = super::said(&command.stdout(out).output().unwrap());
         assert_eq!(said.code, 1, "{flag}: {said:?}");
         assert!(
             said.err
