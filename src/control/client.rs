@@ -44,7 +44,7 @@ pub struct Trust {
 #[derive(Debug)]
 pub struct AdminClient {
     url: AdminUrl,
-    authorization: HeaderValue,
+    authorization: Option<HeaderValue>,
     client: reqwest::Client,
     runtime: Runtime,
 }
@@ -97,17 +97,23 @@ impl Ask {
 // === impl AdminClient ===
 
 impl AdminClient {
+    /// With the token, where one is asked for.
+    ///
     /// # Errors
     /// [`AskError::Client`] when certificate or key are none, or the machine has no trusted roots.
-    pub fn new(url: AdminUrl, token: &Secret<String>, trust: &Trust) -> Result<Self, AskError> {
+    pub fn new(url: AdminUrl, token: Option<&Secret<String>>, trust: &Trust) -> Result<Self, AskError> {
         let failed = |detail: String| AskError::Client { detail };
         // The client would panic.
         if CryptoProvider::get_default().is_none() {
             return Err(failed("no TLS provider is installed".to_owned()));
         }
-        let mut authorization = HeaderValue::try_from(format!("Bearer {}", token.expose()))
+        let authorization = token.map(|token| HeaderValue::try_from(format!("Bearer {}", token.expose())));
+        let mut authorization = authorization
+            .transpose()
             .map_err(|_| failed("the token cannot be sent".to_owned()))?;
-        authorization.set_sensitive(true);
+        if let Some(value) = &mut authorization {
+            value.set_sensitive(true);
+        }
         let client = client(&url, trust).map_err(|error| failed(chain(&error)))?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -169,10 +175,10 @@ impl AdminClient {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let mut request = self
-            .client
-            .request(method.clone(), url)
-            .header(AUTHORIZATION, self.authorization.clone());
+        let mut request = self.client.request(method.clone(), url);
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization.clone());
+        }
         if let Some(version) = if_match {
             request = request.header(IF_MATCH, version);
         }

@@ -7,12 +7,18 @@ use super::text::View;
 use crate::control::client::{Ask, AskError};
 
 /// One sentence, if there is anything to do.
-pub(super) fn next_step(view: &View, ask: &Ask, error: &AskError, token_file: &Path) -> Option<String> {
+pub(super) fn next_step(
+    view: &View,
+    ask: &Ask,
+    error: &AskError,
+    token_file: Option<&Path>,
+) -> Option<String> {
     let View { look, noun, .. } = view;
     Some(match error {
         AskError::Client { .. } => return None,
         AskError::Unreachable { .. } => {
-            "nothing was done; does the gateway run, with [admin] at this address?".to_owned()
+            "nothing was done; does the gateway run, with [admin] at this address? if it has a certificate of a private \
+             authority, name that by --ca-file; if it asks for one, show it by --cert and --key".to_owned()
         }
         AskError::Unanswered { .. } => match &ask.idempotency_key {
             Some(key) => format!(
@@ -23,10 +29,13 @@ pub(super) fn next_step(view: &View, ask: &Ask, error: &AskError, token_file: &P
         },
         AskError::Foreign { .. } => "is this the address of [admin], and not of a [[listener]]?".to_owned(),
         AskError::Refused(problem) => match problem.code.as_str() {
-            "unauthorized" => format!(
-                "the token in {} is not this gateway's; it is the one in the file that [admin] token_file names",
-                token_file.display()
-            ),
+            "unauthorized" => match token_file {
+                Some(file) => format!(
+                    "the token in {} is not this gateway's; it is the one in the file that [admin] token_file names",
+                    file.display()
+                ),
+                None => "it wants its token besides: name the file by --admin-token-file".to_owned(),
+            },
             "wrong_host" => {
                 "call it by the address it listens at, or add this name to `hosts` in [admin]".to_owned()
             }

@@ -57,7 +57,8 @@ pub(super) struct Door {
 /// An address, and where it was found.
 struct Found {
     url: AdminUrl,
-    token_file: PathBuf,
+    /// Nothing: a certificate is shown instead.
+    token_file: Option<PathBuf>,
     /// It is this machine's, as the configuration says.
     is_own: bool,
 }
@@ -65,8 +66,8 @@ struct Found {
 // === impl Door ===
 
 impl Door {
-    /// The client, and the file of its token.
-    pub(super) fn open(&self) -> Result<(AdminClient, PathBuf), Failure> {
+    /// The client, and the file of its token, if it shows one.
+    pub(super) fn open(&self) -> Result<(AdminClient, Option<PathBuf>), Failure> {
         let Found {
             url,
             token_file,
@@ -81,8 +82,8 @@ impl Door {
                 ),
             ));
         }
-        let token = token(&token_file)?;
-        let client = AdminClient::new(url, &token, &self.trust()?)
+        let token = token_file.as_deref().map(token).transpose()?;
+        let client = AdminClient::new(url, token.as_ref(), &self.trust()?)
             .map_err(|error| Failure::new(exit::FAILED, error.to_string()))?;
         Ok((client, token_file))
     }
@@ -102,11 +103,12 @@ impl Door {
         };
         let usage = |text: String| Failure::new(exit::BAD_USAGE, text);
         let url = AdminUrl::parse(&url).map_err(|error| usage(format!("{source} {error}")))?;
-        let token_file = token_file().or_else(token_variable).ok_or_else(|| {
-            usage(format!(
-                "{source} needs --admin-token-file or {TOKEN_VARIABLE}: which file holds the token?"
-            ))
-        })?;
+        let token_file = token_file().or_else(token_variable);
+        if token_file.is_none() && self.cert.is_none() {
+            return Err(usage(format!(
+                "{source} needs --admin-token-file or {TOKEN_VARIABLE}, or a certificate (--cert and --key)"
+            )));
+        }
         Ok(Found {
             url,
             token_file,
@@ -131,12 +133,14 @@ impl Door {
             address,
             token_file: configured,
             hosts: _,
+            tls,
+            danger_allow_http: _,
         } = admin;
-        let url = AdminUrl::of_listener(address.value, false)
+        let url = AdminUrl::of_listener(address.value, tls.is_some())
             .map_err(|error| wrong(format!("{}: `admin.address` {error}", address.place)))?;
         Ok(Found {
             url,
-            token_file: token_file.unwrap_or(configured.value),
+            token_file: token_file.or(configured.map(|file| file.value)),
             is_own: true,
         })
     }

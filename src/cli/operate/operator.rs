@@ -22,7 +22,7 @@ const REPLY_BYTES_MAX: u64 = 64;
 /// Somebody at the gateway's door, and how they want to be told.
 pub(in crate::cli) struct Operator {
     client: AdminClient,
-    token_file: PathBuf,
+    token_file: Option<PathBuf>,
     format: Format,
     yes: bool,
 }
@@ -292,7 +292,7 @@ impl Operator {
             ),
             error => printable(&error.to_string()),
         };
-        if let Some(next) = next_step(view, ask, error, &self.token_file) {
+        if let Some(next) = next_step(view, ask, error, self.token_file.as_deref()) {
             text.push_str("\nnext: ");
             text.push_str(&printable(&next));
         }

@@ -8,10 +8,9 @@ use http::Method;
 use serde_json::Value;
 
 use super::operator::Operator;
-use super::text::{Cell, Column, View, inline, printable};
-use super::{Act, Common, Failure, Outcome};
+use super::text::{Cell, Column, View, inline};
+use super::{Act, Common, Id, Outcome};
 use crate::control::client::Ask;
-use crate::exit;
 
 const API: View = View {
     look: "tollgate api list",
@@ -33,10 +32,19 @@ const ISSUER: View = View {
     columns: &[
         Column("ISSUER", Cell::Whole("name")),
         Column("USABLE", Cell::Whole("usable")),
+        Column("TROUBLE", Cell::Whole("trouble")),
         Column("KEYS", Cell::Of(count_keys)),
         Column("FETCHED", Cell::Whole("fetched_at")),
     ],
-    members: &["name", "usable", "fetched_at", "keys"],
+    members: &[
+        "name",
+        "usable",
+        "trouble",
+        "source",
+        "fetched_at",
+        "fingerprint",
+        "keys",
+    ],
 };
 
 const AUDIT: View = View {
@@ -79,7 +87,7 @@ pub(in crate::cli) enum IssuerAction {
     #[command(after_help = "Example:\n  tollgate issuer show https://login.example.com/")]
     Show {
         /// Its name, exactly.
-        name: String,
+        name: Id,
     },
 }
 
@@ -136,7 +144,7 @@ impl Act for IssuerAction {
     fn act(self, operator: Operator) -> Outcome {
         match self {
             Self::List => operator.list(&ISSUER, "/v1/issuers", &[]),
-            Self::Show { name } => show_issuer(&operator, &name),
+            Self::Show { name } => operator.show(&ISSUER, &Ask::new(Method::GET, name.path("/v1/issuers"))),
         }
     }
 }
@@ -194,19 +202,4 @@ fn plans(api: &Value) -> String {
 fn count_keys(issuer: &Value) -> String {
     let keys = issuer.get("keys").and_then(Value::as_array);
     keys.map_or(0, Vec::len).to_string()
-}
-
-/// Names of issuers are URLs, byte for byte: they are compared here, and go into no path.
-fn show_issuer(operator: &Operator, name: &str) -> Outcome {
-    for item in operator.gather(&ISSUER, "/v1/issuers", &[], None)? {
-        let issuer: Value = serde_json::from_str(item.get()).map_err(|_| operator.strange())?;
-        if issuer.get("name").and_then(Value::as_str) == Some(name) {
-            return operator.tell(&ISSUER, item.get());
-        }
-    }
-    let text = format!(
-        "there is no issuer `{}`\nnext: see tollgate issuer list",
-        printable(name)
-    );
-    Err(Failure::new(exit::REFUSED, text))
 }

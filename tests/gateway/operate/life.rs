@@ -301,7 +301,7 @@ const ROWS: &[Row] = &[
     (
         "issuer show https://acme.example",
         1,
-        &["no issuer `https://acme.example`"],
+        &["there is no such issuer", "tollgate issuer list"],
         "",
         "",
     ),

@@ -13,8 +13,11 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
-use super::{Desk, write_private};
-use crate::harness::respond;
+use tollgate::token::Algorithm;
+
+use super::{Desk, said, tollgate, words, write_private};
+use crate::admin::config;
+use crate::harness::{Gateway, Issuer, Upstream, closed_port, respond};
 
 /// Whoever signs certificates.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -183,6 +186,67 @@ fn both_sides_are_believed_or_nothing_is_sent() {
         assert!(speaks.contains(says), "{flags}: no `{says}` in {speaks}");
         let requests = server.requests.load(Ordering::Relaxed) - before;
         assert_eq!(requests, usize::from(code == 0), "{flags}");
+    }
+}
+
+#[test]
+fn a_gateway_with_certificates_is_found_by_its_configuration() {
+    let ours = Authority::new();
+    let acme = Issuer::new("https://acme.example/", "k1", Algorithm::Es256);
+    let upstream = Upstream::start();
+    let (certificate, key) = ours.sign("127.0.0.1", ExtendedKeyUsagePurpose::ServerAuth);
+    let (shown, shown_key) = ours.sign("operator", ExtendedKeyUsagePurpose::ClientAuth);
+    let (key, shown_key) = (key.serialize_pem(), shown_key.serialize_pem());
+    let files = [
+        ("acme.json", &*acme.jwks()),
+        ("ca.pem", &ours.0.pem()),
+        ("admin.pem", &certificate),
+        ("admin.key", &key),
+        ("operator.pem", &shown),
+        ("operator.key", &shown_key),
+    ];
+    let tls = "tls = { certificate = \"admin.pem\", key = \"admin.key\", client_ca = \"ca.pem\" }\n";
+    let token = "token_file = \"admin.token\"\n";
+    for (asked, flags, code, says) in [
+        (
+            tls.to_owned(),
+            "--cert operator.pem --key operator.key",
+            0,
+            "generation",
+        ),
+        (tls.to_owned(), "", 69, "show it by --cert and --key"),
+        (
+            [tls, token].concat(),
+            "--cert operator.pem --key operator.key",
+            0,
+            "generation",
+        ),
+        ([tls, token].concat(), "", 69, "is not reached"),
+    ] {
+        let text = config(&upstream, "").replacen("127.0.0.1:0", &closed_port().to_string(), 1);
+        let gateway = Gateway::start_with(&text.replacen(token, &asked, 1), &files);
+        let types = |line: &str| {
+            let mut command = tollgate(&words(line));
+            said(&command.current_dir(gateway.directory()).output().unwrap())
+        };
+        let answered = types(&format!("status --config tollgate.toml --ca-file ca.pem {flags}"));
+        assert_eq!(answered.code, code, "{asked} {flags}: {answered:?}");
+        let speaks = if code == 0 { &answered.out } else { &answered.err };
+        assert!(speaks.contains(says), "{asked} {flags}: no `{says}` in {speaks}");
+        if code == 0 {
+            let url = format!(
+                "--admin-url https://{} --ca-file ca.pem {flags}",
+                gateway.admin_address()
+            );
+            let without = types(&format!("status {url}"));
+            let expected = if asked.contains("token_file") { 1 } else { 0 };
+            assert_eq!(without.code, expected, "{without:?}");
+            assert!(
+                expected == 0 || without.err.contains("wants its token besides"),
+                "{}",
+                without.err
+            );
+        }
     }
 }
 
