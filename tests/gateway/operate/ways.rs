@@ -23,6 +23,8 @@ fn on_its_own_host_the_configuration_is_enough() {
     let port = closed_port().port();
     let text = config(&upstream, "");
     let text = text.replacen("127.0.0.1:0", &format!("0.0.0.0:{port}"), 1);
+    // It listens everywhere, and is called where it is.
+    let text = text.replacen("[admin]\n", "[admin]\ndanger_allow_http = true\n", 1);
     let gateway = Gateway::start_with(&text, &[("acme.json", &acme.jwks())]);
     let file = gateway.directory().join("tollgate.toml");
     let file = file.to_str().unwrap();
