@@ -140,7 +140,7 @@ impl Door {
             .map_err(|error| wrong(format!("{}: `admin.address` {error}", address.place)))?;
         Ok(Found {
             url,
-            token_file: token_file.or(configured.map(|file| file.value)),
+            token_file: token_file.or_else(|| configured.map(|file| file.value)),
             is_own: true,
         })
     }
