@@ -3,6 +3,9 @@
 
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // Every TLS connection of the process uses aws-lc; the first provider installed stays.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();

@@ -5,10 +5,10 @@
 //! JWT plans may accept the same issuer; then the caller's subscription decides which one it is, in the order in
 //! which the plans are written. So do keyless plans, of which all but the last have a rule that says whom they are for.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use foldhash::HashMap;
 
 use super::{Plan, Security, Stage};
 use crate::credential::{Bearer, Source};

@@ -6,7 +6,10 @@
 
 use std::net::IpAddr;
 
-use http::header::{AUTHORIZATION, CONNECTION, COOKIE, HOST, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::header::{
+    AUTHORIZATION, CONNECTION, COOKIE, HOST, PROXY_AUTHENTICATE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+use http::request::Parts as RequestParts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -25,6 +28,16 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
+/// Fields of an answer that end here, besides those that `Connection` nominates.
+const HOP_BY_HOP: [HeaderName; 6] = [
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    PROXY_AUTHENTICATE,
+    HeaderName::from_static("proxy-authentication-info"),
+    UPGRADE,
+    TRAILER,
+];
+
 /// Makes the upstream's request of the caller's.
 pub(super) fn request(session: &Session, request: &mut RequestHeader, context: &Context) -> Result<()> {
     let Outcome::Permitted(permit) = &context.outcome else {
@@ -33,33 +46,48 @@ pub(super) fn request(session: &Session, request: &mut RequestHeader, context: &
             "a request without a permit goes nowhere",
         );
     };
+    target(request, permit, context)?;
+    // Pingora keeps a second map, of names as the caller has spelled them, and parses each name anew to enter it there. In
+    // its plain form the map of fields is all there is; names mean the same in any case (RFC 9110 section 5.1).
+    let nothing = RequestHeader::from(http::Request::new(()).into_parts().0);
+    let mut parts = RequestParts::from(std::mem::replace(request, nothing));
+    fields(session, &mut parts.headers, permit, context)?;
+    *request = RequestHeader::from(parts);
+    Ok(())
+}
+
+/// Takes out what is the gateway's alone, and sets it.
+fn fields(session: &Session, headers: &mut HeaderMap, permit: &Permit, context: &Context) -> Result<()> {
     let http = &context.live.snapshot.http;
     let sources = ended_here(permit);
-    let foreign: Vec<HeaderName> = request
-        .headers
+    let foreign: Vec<HeaderName> = headers
         .keys()
         .filter(|name| http.owns(name.as_str()) || folds_to(name.as_str(), sources.iter().copied()))
         .cloned()
         .collect();
     for name in &foreign {
-        request.remove_header(name);
+        headers.remove(name);
     }
     if !permit.api().forward_credential {
-        request.remove_header(&AUTHORIZATION);
+        headers.remove(AUTHORIZATION);
     }
-    cookies(request, &sources)?;
+    cookies(headers, &sources);
     for (name, value) in permit.headers() {
-        request.insert_header(name.clone(), value.clone())?;
+        headers.insert(name.clone(), value.clone());
     }
-    if !request.headers.contains_key(HOST)
+    if !headers.contains_key(HOST)
         && let Some((_, address)) = context.peer
     {
         // HTTP/1.0 may leave it out; the request goes on as HTTP/1.1, which may not (RFC 9112 section 3.2).
-        request.insert_header(HOST, address.to_string())?;
+        headers.insert(HOST, value(&address.to_string())?);
     }
-    forwarded(session, request, context.client)?;
-    request.insert_header(http.request_id_header.clone(), &context.request_id)?;
-    target(request, permit, context)
+    forwarded(session, headers, context.client)?;
+    headers.insert(http.request_id_header.clone(), value(&context.request_id)?);
+    Ok(())
+}
+
+fn value(text: &str) -> Result<HeaderValue> {
+    HeaderValue::from_str(text).or_err(ErrorType::InvalidHTTPHeader, "the gateway's own field is none")
 }
 
 /// Places where the API's plans look for tokens and API keys, and which therefore end here: also when nothing was found
@@ -74,18 +102,18 @@ fn ended_here(permit: &Permit) -> Vec<&Source> {
 }
 
 /// Takes tokens out of `Cookie`; a field in which nothing else was goes as a whole.
-fn cookies(request: &mut RequestHeader, sources: &[&Source]) -> Result<()> {
+fn cookies(headers: &mut HeaderMap, sources: &[&Source]) {
     if sources.is_empty() {
-        return Ok(());
+        return;
     }
-    let fields = request.headers.get_all(COOKIE).iter();
+    let fields = headers.get_all(COOKIE).iter();
     let stripped: Vec<Option<Vec<u8>>> = fields
         .map(|field| strip_cookies(field, sources.iter().copied()))
         .collect();
     if stripped.iter().all(Option::is_none) {
-        return Ok(());
+        return;
     }
-    let fields = request.headers.get_all(COOKIE).iter().cloned();
+    let fields = headers.get_all(COOKIE).iter().cloned();
     let kept: Vec<HeaderValue> = fields
         .zip(stripped)
         .filter_map(|(field, stripped)| match stripped {
@@ -95,11 +123,10 @@ fn cookies(request: &mut RequestHeader, sources: &[&Source]) -> Result<()> {
             Some(rest) => HeaderValue::from_bytes(&rest).ok(),
         })
         .collect();
-    request.remove_header(&COOKIE);
+    headers.remove(COOKIE);
     for field in kept {
-        request.append_header(COOKIE, field)?;
+        headers.append(COOKIE, field);
     }
-    Ok(())
 }
 
 /// Cleans the upstream's answer: hop-by-hop fields end here (RFC 9110 section 7.6.1).
@@ -119,16 +146,9 @@ pub(super) fn response(
     for name in &nominated {
         response.remove_header(name);
     }
-    for name in [
-        "keep-alive",
-        "proxy-connection",
-        "proxy-authenticate",
-        "proxy-authentication-info",
-    ] {
+    for name in &HOP_BY_HOP {
         response.remove_header(name);
     }
-    response.remove_header(&UPGRADE);
-    response.remove_header(&TRAILER);
     // A proxy answers in its own version (RFC 9110 section 2.5); Pingora has given the body a framing that it allows.
     response.set_version(Version::HTTP_11);
     // RFC 9112 section 6.1: HTTP/1.0 knows no chunks; there the end of the connection is the end of the body.
@@ -149,18 +169,18 @@ pub(super) fn response(
 }
 
 /// `X-Forwarded-*`: what a trusted proxy said is continued, what anybody else said is forgotten.
-fn forwarded(session: &Session, request: &mut RequestHeader, client: Client) -> Result<()> {
+fn forwarded(session: &Session, headers: &mut HeaderMap, client: Client) -> Result<()> {
     let came = &session.req_header().headers;
     if let Some(peer) = client.peer {
-        request.insert_header(X_FORWARDED_FOR, forwarded_for(came, client, peer))?;
+        headers.insert(X_FORWARDED_FOR, value(&forwarded_for(came, client, peer))?);
     }
     let trusted = |name: &HeaderName| came.get(name).filter(|_| client.peer_trusted).cloned();
     let proto = trusted(&X_FORWARDED_PROTO)
         .filter(|proto| proto == "http" || proto == "https")
         .unwrap_or_else(|| HeaderValue::from_static("http"));
-    request.insert_header(X_FORWARDED_PROTO, proto)?;
+    headers.insert(X_FORWARDED_PROTO, proto);
     if let Some(host) = trusted(&X_FORWARDED_HOST).or_else(|| came.get(HOST).cloned()) {
-        request.insert_header(X_FORWARDED_HOST, host)?;
+        headers.insert(X_FORWARDED_HOST, host);
     }
     Ok(())
 }
@@ -177,8 +197,26 @@ fn forwarded_for(came: &HeaderMap, client: Client, peer: IpAddr) -> String {
             hops.push_str(", ");
         }
     }
-    hops.push_str(&peer.to_string());
+    push_address(&mut hops, peer);
     hops
+}
+
+/// As `Display` writes it. Every request carries one, and for the short form that is several times dearer.
+fn push_address(text: &mut String, address: IpAddr) {
+    let IpAddr::V4(address) = address else {
+        text.push_str(&address.to_string());
+        return;
+    };
+    for (place, octet) in address.octets().into_iter().enumerate() {
+        if place > 0 {
+            text.push('.');
+        }
+        for (unit, least) in [(100, 100), (10, 10), (1, 0)] {
+            if octet >= least {
+                text.push(char::from(b'0' + octet / unit % 10));
+            }
+        }
+    }
 }
 
 /// What was routed is what is forwarded: the normalised path, with or without the context path.
@@ -225,4 +263,20 @@ pub(super) fn target_text(permit: &Permit, normalised: Option<&str>, request: &R
 
 fn strips(api: &Api) -> bool {
     api.strip_context_path && !api.context_path.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_written_as_the_standard_library_writes_it() {
+        let short = (0..=255).map(|octet| IpAddr::from([octet, 255 - octet, octet / 2, octet / 25]));
+        let long = ["::1", "2001:db8::9", "::ffff:192.0.2.7"].map(|text| text.parse().unwrap());
+        for address in short.chain(long) {
+            let mut text = String::new();
+            push_address(&mut text, address);
+            assert_eq!(text, address.to_string());
+        }
+    }
 }

@@ -215,11 +215,10 @@ impl RequestIds {
             .filter(|id| is_request_id(id))
             .map_or_else(
                 || {
-                    format!(
-                        "{:016x}{:016x}",
-                        self.process,
-                        self.next.fetch_add(1, Ordering::Relaxed)
-                    )
+                    let mut id = String::with_capacity(32);
+                    push_hex(&mut id, self.process);
+                    push_hex(&mut id, self.next.fetch_add(1, Ordering::Relaxed));
+                    id
                 },
                 ToOwned::to_owned,
             );
@@ -232,6 +231,21 @@ impl RequestIds {
             },
         )
     }
+}
+
+/// Sixteen digits. Every request has an id, and the formatting of the standard library is several times dearer.
+fn push_hex(text: &mut String, number: u64) {
+    let digits = number
+        .to_be_bytes()
+        .into_iter()
+        .flat_map(|byte| [byte >> 4, byte & 15]);
+    text.extend(digits.map(|digit| {
+        char::from(if digit < 10 {
+            b'0' + digit
+        } else {
+            b'a' - 10 + digit
+        })
+    }));
 }
 
 fn is_request_id(id: &str) -> bool {

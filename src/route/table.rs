@@ -12,12 +12,12 @@
 //! A lookup hashes each segment of the path at most once per kind of host and once more for the route, and allocates
 //! nothing. Backtracking visits a node of the API's own tree (see `tree`) at most once.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::host::{HOST_BYTES_MAX, HostPattern, without_root_dot};
 use super::pattern::{ContextPath, MethodSet, RoutePattern, split_segment};
 use super::tree::Tree;
+use foldhash::HashMap;
 
 #[cfg(test)]
 mod tests;
@@ -114,8 +114,8 @@ impl<A, R> TableBuilder<A, R> {
     pub fn new() -> Self {
         Self {
             table: Table {
-                exact: HashMap::new(),
-                suffix: HashMap::new(),
+                exact: HashMap::default(),
+                suffix: HashMap::default(),
                 suffix_bytes_max: 0,
                 any: Contexts::new(),
             },
@@ -199,7 +199,7 @@ fn tree_of<R>(routes: Vec<(RoutePattern, MethodSet, R)>) -> Tree<Endpoint<R>> {
 
 /// No two routes for one pattern and method.
 fn check_routes<R>(routes: &[(RoutePattern, MethodSet, R)]) -> Result<(), TableError> {
-    let mut seen: HashMap<&RoutePattern, Vec<(usize, &MethodSet)>> = HashMap::with_capacity(routes.len());
+    let mut seen: HashMap<&RoutePattern, Vec<(usize, &MethodSet)>> = HashMap::default();
     for (index, (pattern, methods, _)) in routes.iter().enumerate() {
         let earlier = seen.entry(pattern).or_default();
         if let Some((other, _)) = earlier.iter().find(|(_, other)| other.overlaps(methods)) {
@@ -305,7 +305,7 @@ impl<A, R> Contexts<A, R> {
     fn new() -> Self {
         Self {
             api: None,
-            below: HashMap::new(),
+            below: HashMap::default(),
         }
     }
 

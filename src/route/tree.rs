@@ -3,9 +3,8 @@
 //! The tree is ours because `matchit`, which is built alike, takes no parameter beside a wildcard and allocates where
 //! it may have to backtrack. What hangs at a pattern is the caller's: the routes of an API, or the methods of a list.
 
-use std::collections::HashMap;
-
 use super::pattern::{RoutePattern, Segment, split_segment};
+use foldhash::HashMap;
 
 /// A tree of patterns. Its depth is that of the longest one, so recursion over it is bounded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +22,7 @@ impl<E> Tree<E> {
     pub(super) fn new() -> Self {
         Self {
             end: None,
-            literals: HashMap::new(),
+            literals: HashMap::default(),
             parameter: None,
             wildcard: None,
         }

@@ -311,7 +311,7 @@ fn offer(
     stages: &Stages,
     all: &mut Vec<Arc<Plan>>,
 ) -> Plans {
-    let mut jwt: HashMap<Box<str>, Accepted> = HashMap::new();
+    let mut jwt = foldhash::HashMap::default();
     let mut own = Vec::new();
     for draft in drafts {
         let id = PlanId::of(api, &draft.name.value);

@@ -1,7 +1,6 @@
 //! `[server]`, listeners, metrics and access log: how HTTP is spoken (which a reload may change) and what the process
 //! is made of (which only a restart can).
 
-use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr as _;
 use std::time::Duration;
@@ -62,7 +61,7 @@ pub struct HttpSettings {
     /// Claims for the access log: the name as written, and the place among the kept claims.
     pub log_claims: Vec<(Box<str>, usize)>,
     /// Canonical names of all fields that the gateway can set: nobody else's reach an upstream.
-    own_headers: HashSet<String>,
+    own_headers: foldhash::HashSet<String>,
 }
 
 /// What only a restart can change.
@@ -174,7 +173,8 @@ pub(super) fn compile(
         .filter_map(|text| network(text, mistakes))
         .collect();
     let request_id_header = request_id(request_id_header.as_ref(), mistakes);
-    let mut own_headers: HashSet<String> = OWN_HEADERS.iter().map(|name| (*name).to_owned()).collect();
+    let mut own_headers: foldhash::HashSet<String> =
+        OWN_HEADERS.iter().map(|name| (*name).to_owned()).collect();
     own_headers.insert(canonical_header(request_id_header.as_str()));
     let (access_log, log_claims) = log(access_log, kept);
     let http = HttpSettings {

@@ -7,7 +7,6 @@
 //! A key is found by `kid` *and* must serve the token's algorithm (RFC 8725 section 3.1: the token never chooses).
 //! Whatever is wrong with a key is found when it is loaded, and costs that key only, never the set.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -15,6 +14,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::signature::ParsedPublicKey;
 use aws_lc_rs::{hmac, rsa};
+use foldhash::HashMap;
 
 use super::algorithm::{Algorithm, AlgorithmSet, Check, KeyKind};
 use super::error::TokenError;
@@ -271,8 +271,8 @@ impl KeySet {
     /// A set of these keys. The key whose id is `default_kid`, if any, also serves tokens that name no key.
     pub fn new(keys: Vec<Key>, default_kid: Option<&str>) -> Self {
         let keys: Vec<Arc<Key>> = keys.into_iter().map(Arc::new).collect();
-        let mut by_kid: HashMap<Box<str>, Vec<usize>> = HashMap::new();
-        let mut by_thumbprint: HashMap<Thumbprint, Vec<usize>> = HashMap::new();
+        let mut by_kid: HashMap<Box<str>, Vec<usize>> = HashMap::default();
+        let mut by_thumbprint: HashMap<Thumbprint, Vec<usize>> = HashMap::default();
         for (index, key) in keys.iter().enumerate() {
             for thumbprint in &key.thumbprints {
                 by_thumbprint.entry(thumbprint.clone()).or_default().push(index);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::keys::{ClientKey, SubscriptionKey};
 use super::owners::Owners;
-use super::tables::{Tables, bind, unbind};
+use super::tables::{Map, Tables, bind, unbind};
 use crate::id::{ApplicationId, IssuerName, PlanId};
 use crate::subscription::api_key::ApiKeyHash;
 use crate::subscription::{
@@ -21,7 +21,7 @@ use crate::subscription::{
 pub(super) struct State {
     pub(super) tables: Tables,
     /// Keys by their hash.
-    pub(super) keys: papaya::HashMap<ApiKeyHash, Owners<ApiKey>>,
+    pub(super) keys: Map<ApiKeyHash, Owners<ApiKey>>,
     key_ids: papaya::HashMap<Box<str>, Arc<ApiKey>>,
     held: papaya::HashMap<ApplicationId, Held>,
     plans: papaya::HashMap<PlanId, ()>,

@@ -11,17 +11,20 @@ use super::owners::{Owner, Owners};
 use crate::id::{ApplicationId, PlanId};
 use crate::subscription::{Application, ClaimSet, Subscription};
 
+/// Keys come from operators; a stranger can only look them up, so a fast hash is enough.
+pub(super) type Map<K, V> = papaya::HashMap<K, V, foldhash::fast::RandomState>;
+
 /// Applications and subscriptions of one origin.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
-    pub(super) applications: papaya::HashMap<ApplicationId, Arc<Application>>,
-    pub(super) clients: papaya::HashMap<ClientKey, Owners<Application>>,
-    pub(super) claim_sets: papaya::HashMap<ClaimSet, Owners<Application>>,
-    pub(super) subscriptions: papaya::HashMap<SubscriptionKey, Arc<Subscription>>,
+    pub(super) applications: Map<ApplicationId, Arc<Application>>,
+    pub(super) clients: Map<ClientKey, Owners<Application>>,
+    pub(super) claim_sets: Map<ClaimSet, Owners<Application>>,
+    pub(super) subscriptions: Map<SubscriptionKey, Arc<Subscription>>,
 }
 
 /// Adds an owner to a key.
-pub(super) fn bind<K, T>(map: &papaya::HashMap<K, Owners<T>>, key: K, owner: &Arc<T>)
+pub(super) fn bind<K, T>(map: &Map<K, Owners<T>>, key: K, owner: &Arc<T>)
 where
     K: Hash + Eq,
     T: Owner,
@@ -35,7 +38,7 @@ where
 }
 
 /// Takes an owner away from a key.
-pub(super) fn unbind<K, T>(map: &papaya::HashMap<K, Owners<T>>, key: K, name: &str)
+pub(super) fn unbind<K, T>(map: &Map<K, Owners<T>>, key: K, name: &str)
 where
     K: Hash + Eq,
     T: Owner,
