@@ -241,9 +241,8 @@ impl Registrar {
             );
             changes.extend(changes::change(key, record.as_ref())?);
         }
-        changes.sort_by_key(turn);
         self.restore(moved);
-        for change in changes {
+        for change in in_order(changes) {
             ledger.owners.note(&change);
             self.index.change(change);
         }
@@ -381,13 +380,19 @@ fn remove(kind: Kind, id: &str) -> Write {
     }
 }
 
-/// In which order changes of one moment reach the index: who finds an application finds its subscriptions, and who is
-/// taken away is gone first.
+/// The order in which changes of one moment reach the index, so that no step between them grants what neither end does:
+/// who finds an application finds its subscriptions, and what is taken away is gone before anything takes its place.
+fn in_order(mut changes: Vec<Change>) -> Vec<Change> {
+    changes.sort_by_key(turn);
+    changes
+}
+
 fn turn(change: &Change) -> u8 {
     match change {
-        Change::Application { entry: None, .. } => 0,
+        // A key that was left behind must not find the subscription that is made anew.
+        Change::Application { entry: None, .. } | Change::ApiKey { entry: None, .. } => 0,
         Change::Subscription { entry: Some(_), .. } => 1,
-        Change::ApiKey { .. } => 2,
+        Change::ApiKey { entry: Some(_), .. } => 2,
         // Whoever is moved has the new subscription before the former one is gone.
         Change::Subscription { entry: None, .. } => 3,
         Change::Application { entry: Some(_), .. } => 4,

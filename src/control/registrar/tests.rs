@@ -12,6 +12,8 @@ use crate::control::state::tests::Memory;
 use crate::issuer::KeyRing;
 use crate::snapshot::{Inputs, compile};
 
+mod steps;
+
 const CONFIG: &str = r#"
 [[listener]]
 address = "127.0.0.1:0"
