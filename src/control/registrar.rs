@@ -143,7 +143,8 @@ impl Registrar {
     }
 
     /// Lets a configuration take effect by `publish`, unless what it declares is taken in the store; says by whom then.
-    /// Nothing is written to the store meanwhile.
+    /// What is no longer declared is taken from the index after that. No operation comes in between: one that is judged
+    /// by the new configuration has an index without what the former one declared.
     ///
     /// # Errors
     /// Every conflict, one a line; or the store's.
@@ -156,6 +157,7 @@ impl Registrar {
             return Err(collisions.iter().map(ToString::to_string).collect());
         }
         publish();
+        self.index.retain(declared);
         Ok(())
     }
 

@@ -6,6 +6,8 @@
 //! 4. put the new snapshot in place, in one step;
 //! 5. when requests that began under the old one have decided, take away what is no longer declared;
 //! 6. report: from now on every request sees the new configuration.
+//!
+//! From 3 to 5 no operator changes anything: what the new configuration gives free is not free before 5.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -109,17 +111,11 @@ impl Reloader {
             tracing::warn!(event = "configuration_warning", "{warning}");
         }
         self.keeper.take_on(&snapshot.issuers, KEYS_WAIT).await;
-        let publish = || {
-            self.index.admit(&snapshot.declared);
-            self.cell.publish(Arc::clone(&snapshot));
-        };
-        if let Err(conflicts) = self.adopt(&snapshot, publish) {
+        if let Err(conflicts) = self.adopt(&snapshot).await {
             self.keeper.let_go(&self.cell.snapshot().issuers);
             self.refuse_conflicts(&conflicts);
             return;
         }
-        tokio::time::sleep(RETIRE_AFTER).await;
-        self.index.retain(&snapshot.declared);
         self.keeper.let_go(&snapshot.issuers);
         self.key_ring.retain(&snapshot.issuers);
         self.stages.retain(&snapshot.plans);
@@ -135,14 +131,29 @@ impl Reloader {
         );
     }
 
-    fn adopt(&self, snapshot: &Snapshot, publish: impl FnOnce()) -> Result<(), Vec<String>> {
-        match &self.registrar {
-            Some(registrar) => registrar.adopt(&snapshot.declared, publish),
-            None => {
-                publish();
-                Ok(())
+    /// Puts a snapshot in place, and takes away what it does not declare a moment later. It waits for the store, and
+    /// operators' changes wait for it, so it has a thread of its own.
+    async fn adopt(&self, snapshot: &Arc<Snapshot>) -> Result<(), Vec<String>> {
+        let (snapshot, index) = (Arc::clone(snapshot), Arc::clone(&self.index));
+        let (cell, registrar) = (Arc::clone(&self.cell), self.registrar.clone());
+        let adopting = tokio::task::spawn_blocking(move || {
+            let publish = || {
+                index.admit(&snapshot.declared);
+                cell.publish(Arc::clone(&snapshot));
+                std::thread::sleep(RETIRE_AFTER);
+            };
+            match registrar {
+                Some(registrar) => registrar.adopt(&snapshot.declared, publish),
+                None => {
+                    publish();
+                    index.retain(&snapshot.declared);
+                    Ok(())
+                }
             }
-        }
+        });
+        adopting
+            .await
+            .unwrap_or_else(|error| Err(vec![format!("the configuration was not put in place: {error}")]))
     }
 
     fn refuse_conflicts(&self, conflicts: &[String]) {

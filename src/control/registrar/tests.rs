@@ -12,6 +12,7 @@ use crate::control::state::tests::Memory;
 use crate::issuer::KeyRing;
 use crate::snapshot::{Inputs, compile};
 
+mod reloads;
 mod steps;
 
 const CONFIG: &str = r#"

@@ -3,6 +3,7 @@
 //! What an operator does with a key counts for the very next request, so nothing waits here but for a moment to pass.
 
 mod given;
+mod reloads;
 mod secrets;
 
 use serde_json::{Value, json};
