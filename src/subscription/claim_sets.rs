@@ -43,6 +43,12 @@ impl ClaimSet {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }
 
+    /// The value that it wants of a claim.
+    pub(super) fn value(&self, claim: &str) -> Option<&str> {
+        self.members()
+            .find_map(|(name, value)| (name == claim).then_some(value))
+    }
+
     fn names(&self) -> impl Iterator<Item = &str> {
         self.members().map(|(name, _)| name)
     }
@@ -102,6 +108,14 @@ impl ClaimNames {
                 list,
                 value,
             })
+    }
+
+    /// What a set has for each list of names of which it has all: the sets that are part of it.
+    pub(super) fn parts<'n, 's>(
+        &'n self,
+        set: &'s ClaimSet,
+    ) -> impl Iterator<Item = Shown<'n, impl Fn(usize) -> Option<&'s str> + Copy>> {
+        self.shown(move |place| self.names.get(place).and_then(|name| set.value(name)))
     }
 
     fn push(&mut self, list: &[&str]) {

@@ -3,12 +3,13 @@
 //! At run time a collision harms nobody: what is declared holds. But an operator who did not mean it should hear of it
 //! before callers do.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use super::Index;
+use super::state::State;
 use crate::id::{ApplicationId, IssuerName, PlanId};
-use crate::subscription::Declared;
+use crate::subscription::{ClaimNames, ClaimSet, Declared};
 
 /// Something that a configuration declares, and that lives at run time already.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,10 +23,12 @@ pub enum Collision {
         /// Whose it is at run time.
         application: ApplicationId,
     },
-    /// A claim set of this application.
+    /// A claim set, because one of the two is part of the other.
     ClaimSet {
         /// Whose it is at run time.
         application: ApplicationId,
+        /// Whose it is in the configuration.
+        declared: ApplicationId,
     },
     /// A subscription.
     Subscription {
@@ -45,8 +48,14 @@ impl fmt::Display for Collision {
             Self::ClientId { id, application } => {
                 write!(f, "the client id `{id}` is that of `{application}` in the store")
             }
-            Self::ClaimSet { application } => {
-                write!(f, "a claim set of `{application}` in the store is declared, too")
+            Self::ClaimSet {
+                application,
+                declared,
+            } => {
+                write!(
+                    f,
+                    "a claim set of the declared `{declared}` would identify `{application}` in the store, too"
+                )
             }
             Self::Subscription { application, plan } => {
                 write!(
@@ -66,7 +75,6 @@ impl Index {
         let state = self.state.load();
         let mut collisions = Vec::new();
         let mut clients: HashMap<&str, Vec<Option<&IssuerName>>> = HashMap::new();
-        let mut claim_sets = HashSet::new();
         let applications = state.tables.applications.pin();
         for application in &declared.applications {
             if applications.contains_key(&application.id) {
@@ -75,7 +83,6 @@ impl Index {
             for (issuer, id) in &application.clients {
                 clients.entry(id).or_default().push(issuer.as_ref());
             }
-            claim_sets.extend(&application.claim_sets);
         }
         for (key, owners) in &state.tables.clients.pin() {
             let issuers = clients.get(&*key.id).map_or(&[][..], Vec::as_slice);
@@ -90,12 +97,7 @@ impl Index {
                 }));
             }
         }
-        let own = state.tables.claim_sets.pin();
-        for owners in claim_sets.into_iter().filter_map(|set| own.get(set)) {
-            collisions.extend(owners.iter().map(|owner| Collision::ClaimSet {
-                application: owner.id.clone(),
-            }));
-        }
+        collisions.extend(self.claim_collisions(&state, declared));
         for subscription in &declared.subscriptions {
             let (application, plan) = (&subscription.application, &subscription.plan);
             if state.tables.subscription(application, plan).is_some() {
@@ -106,5 +108,41 @@ impl Index {
             }
         }
         collisions
+    }
+    /// Claim sets of which one is part of the other, once for each two applications. Each set is asked for the names of
+    /// the other side, as a token would be: sets are many, the lists of names that they have are few.
+    fn claim_collisions(&self, state: &State, declared: &Declared) -> Vec<Collision> {
+        let sets = || {
+            let applications = declared.applications.iter();
+            applications.flat_map(|own| own.claim_sets.iter().map(move |set| (set, &own.id)))
+        };
+        let own: papaya::HashMap<ClaimSet, &ApplicationId> =
+            sets().map(|(set, id)| (set.clone(), id)).collect();
+        if own.is_empty() {
+            return Vec::new();
+        }
+        let mut found = BTreeSet::new();
+        let (own, kept) = (own.pin(), state.tables.claim_sets.pin());
+        let names = self.claim_names.load();
+        for (set, id) in sets() {
+            for owners in names.parts(set).filter_map(|part| kept.get(&part)) {
+                found.extend(owners.iter().map(|owner| (owner.id.as_str(), id.as_str())));
+            }
+        }
+        let names = ClaimNames::of(sets().map(|(set, _)| set));
+        for (set, owners) in &kept {
+            for id in names.parts(set).filter_map(|part| own.get(&part)) {
+                found.extend(owners.iter().map(|owner| (owner.id.as_str(), id.as_str())));
+            }
+        }
+        // That both have an application of one id is told already.
+        let others = found
+            .into_iter()
+            .filter(|(application, declared)| application != declared);
+        let collision = |(application, declared)| Collision::ClaimSet {
+            application: ApplicationId::new(application),
+            declared: ApplicationId::new(declared),
+        };
+        others.map(collision).collect()
     }
 }

@@ -3,6 +3,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use serde_json::json;
+
 use super::{Scene, passes, refused};
 use crate::harness::{Connection, get};
 
@@ -76,6 +78,8 @@ fn a_reload_takes_nothing_away_that_is_kept_and_is_refused_when_it_takes_a_name(
     let scene = Scene::start();
     assert_eq!(scene.application("mobile").status, 201);
     assert_eq!(scene.subscription("mobile", "gold").status, 201);
+    let claims = json!({ "id": "staff", "claim_sets": [{ "tenant": "acme", "role": "staff" }] });
+    assert_eq!(scene.post("/v1/applications", &claims).status, 201);
     let config = super::config(&scene.upstream, "");
     let reloaded = |generation: u64| {
         scene
@@ -92,6 +96,8 @@ fn a_reload_takes_nothing_away_that_is_kept_and_is_refused_when_it_takes_a_name(
         "id = \"mobile\"\nclient_ids = [\"x\"]\n",
         "id = \"fourth\"\nclient_ids = [\"mobile-app\"]\n",
         "id = \"fourth\"\nclient_ids = [{ issuer = \"https://acme.example/\", id = \"mobile-app\" }]\n",
+        "id = \"fourth\"\nclaim_sets = [{ tenant = \"acme\" }]\n",
+        "id = \"fourth\"\nclaim_sets = [{ tenant = \"acme\", role = \"staff\", site = \"1\" }]\n",
     ];
     for (round, taken) in taken.iter().enumerate() {
         scene

@@ -2,7 +2,7 @@
 //! same.
 
 use super::*;
-use crate::subscription::{ApiKeyEntry, ApplicationEntry, SubscriptionEntry};
+use crate::subscription::{ApiKeyEntry, ApplicationEntry, ClaimSet, SubscriptionEntry};
 
 fn put(id: &str, clients: &[(Option<&str>, &str)], sets: &[&[(&str, &str)]]) -> Change {
     let set = |members: &&[(&str, &str)]| {
@@ -143,6 +143,41 @@ fn a_client_id_with_two_owners_is_neithers_whichever_came_first() {
         assert_eq!(whose(&index, Some("x"), &[]), "b");
         index.change(gone("b"));
         assert_eq!(whose(&index, Some("x"), &[]), "nobody");
+    }
+}
+
+#[test]
+fn a_declared_claim_set_collides_with_what_it_is_part_of_and_with_its_parts() {
+    let index = index([
+        put("pair", &[], &[&[("sub", "s"), ("tenant", "acme")]]),
+        put("one", &[], &[&[("sub", "other")], &[("group", "g")]]),
+    ]);
+    let rows: [(&[(&str, &str)], &[&str]); 9] = [
+        (&[("sub", "s"), ("tenant", "acme")], &["pair"]),
+        (&[("tenant", "acme")], &["pair"]),
+        (&[("sub", "s")], &["pair"]),
+        (&[("sub", "s"), ("tenant", "acme"), ("more", "x")], &["pair"]),
+        (&[("sub", "other"), ("more", "x")], &["one"]),
+        (&[("sub", "other"), ("group", "g")], &["one"]),
+        (
+            &[("group", "g"), ("sub", "s"), ("tenant", "acme")],
+            &["one", "pair"],
+        ),
+        (&[("sub", "s"), ("tenant", "globex")], &[]),
+        (&[("sub", "acme")], &[]),
+    ];
+    for (set, expected) in rows {
+        let members = set.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        let mut new = application("new", &[]);
+        new.claim_sets.extend(ClaimSet::new(members.collect()));
+        let expected: Vec<Collision> = expected
+            .iter()
+            .map(|application| Collision::ClaimSet {
+                application: ApplicationId::new(*application),
+                declared: ApplicationId::new("new"),
+            })
+            .collect();
+        assert_eq!(index.collisions(&declare(new, vec![])), expected, "{set:?}");
     }
 }
 
