@@ -19,7 +19,7 @@ use crate::control::state::records::{ApplicationRecord, ClientIdRecord};
 use crate::control::state::{Key, Kind, Revision, Write};
 use crate::id::{IssuerName, parse_name};
 use crate::snapshot::Snapshot;
-use crate::subscription::DeclaredApplication;
+use crate::subscription::{ClaimSet, DeclaredApplication};
 use crate::time::{Clock, UnixTime};
 
 /// The longest name, owner, audience, client id, claim or claim value, in bytes: it must fit a token, and a line.
@@ -511,6 +511,12 @@ fn declared_view(declared: &DeclaredApplication) -> ApplicationView {
         id: id.to_string(),
         issuer: issuer.as_ref().map(ToString::to_string),
     };
+    let claims = |set: &ClaimSet| {
+        let members = set.members();
+        members
+            .map(|(claim, value)| (claim.to_owned(), value.to_owned()))
+            .collect()
+    };
     ApplicationView {
         id: declared.id.to_string(),
         origin: Origin::Configuration,
@@ -518,7 +524,7 @@ fn declared_view(declared: &DeclaredApplication) -> ApplicationView {
         name: None,
         owner: None,
         client_ids: declared.clients.iter().map(client).collect(),
-        claim_sets: Vec::new(),
+        claim_sets: declared.claim_sets.iter().map(claims).collect(),
         audience: declared.standing.audience.as_deref().map(ToOwned::to_owned),
         suspended: declared.standing.suspended,
         created_at: None,

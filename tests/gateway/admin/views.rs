@@ -204,6 +204,27 @@ fn of_a_shared_secret_not_even_a_digest_is_shown() {
     assert_eq!(refused.status, 405);
 }
 
+#[test]
+fn a_declared_application_is_shown_with_all_that_stands_for_it() {
+    let scene = Scene::start_with(
+        "[[application]]\nid = \"staff\"\naudience = \"staff-api\"\n\
+         client_ids = [\"s1\", { issuer = \"https://acme.example/\", id = \"s2\" }]\n\
+         claim_sets = [{ tenant = \"acme\", role = \"staff\" }, { sub = \"root\" }]\n",
+    );
+    let shown = scene.show("/v1/applications/staff").json();
+    let expected = json!({
+        "id": "staff",
+        "origin": "configuration",
+        "client_ids": [{ "id": "s1" }, { "id": "s2", "issuer": "https://acme.example/" }],
+        "claim_sets": [{ "role": "staff", "tenant": "acme" }, { "sub": "root" }],
+        "audience": "staff-api",
+        "suspended": false,
+    });
+    assert_eq!(shown, expected);
+    let listed = scene.show("/v1/applications?after=declared").json();
+    assert_eq!(listed["items"], json!([expected]));
+}
+
 /// The setting of a table: its value, and where it comes from.
 fn setting(configuration: &Value, table: &str, names: &[&str], key: &str) -> (Value, String) {
     let mut tables = configuration["tables"].as_array().unwrap().iter();
