@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::audit::{Note, value};
 use super::kept::{Kept, read};
-use super::subscriptions::{find, keys_of, status_name};
+use super::subscriptions::{find, is_id, keys_of, status_name};
 use super::{
     Actor, Desk, Expected, Page, Refusal, Registrar, Repeatable, Ruling, Shown, read_time, remove,
     shown_time, write,
@@ -253,6 +253,10 @@ impl Registrar {
     /// # Errors
     /// When there is no such subscription, or they cannot be read.
     pub fn api_keys(&self, subscription: &str) -> Result<Page<ApiKeyView>, Refusal> {
+        if !is_id(subscription) {
+            // As the beginning of ids it would have the keys of several.
+            return Err(Refusal::not_found("subscription", subscription));
+        }
         let now = Clock.now();
         let mut keys = keys_of(&*self.store, subscription)?;
         if keys.is_empty() {

@@ -529,6 +529,11 @@ pub(super) fn id_of(application: &ApplicationId, plan: &PlanId) -> String {
     format!("{application}:{}", plan.as_str().replace('/', ":"))
 }
 
+/// Whether a subscription can have this id.
+pub(super) fn is_id(id: &str) -> bool {
+    id.split(':').count() == 3 && id.split(':').all(|part| !part.is_empty())
+}
+
 /// The plan in an id of a subscription.
 fn plan_of(id: &str) -> PlanId {
     let mut parts = id.split(':').skip(1);

@@ -176,6 +176,34 @@ fn a_subscription_has_twenty_good_keys_and_a_hundred_in_all() {
 }
 
 #[test]
+fn only_a_whole_id_has_the_keys_of_a_subscription() {
+    let scene = start();
+    for subscription in ["mobile:keyed:keys", "mobile:elsewhere:keys"] {
+        scene.key(subscription, &json!({}));
+    }
+    for (id, status) in [
+        ("mobile:keyed:keys", 200),
+        ("mobile:keyed", 404),
+        ("mobile", 404),
+        ("mobile:", 404),
+        ("mobile::keys", 404),
+        ("mobile:keyed:", 404),
+        ("mobile:keyed:keys:", 404),
+        ("mobile:keyed:key", 404),
+        ("mobil", 404),
+        (":", 404),
+    ] {
+        let path = format!("/v1/subscriptions/{id}/keys");
+        assert_eq!(scene.show(&path).status, status, "{id}");
+        assert_eq!(
+            scene.post(&path, &json!({})).status,
+            if status == 200 { 201 } else { 404 },
+            "{id}"
+        );
+    }
+}
+
+#[test]
 fn a_repeated_request_gives_no_key_out_again() {
     let scene = start();
     let ask = |path: &str, body: &str| {
