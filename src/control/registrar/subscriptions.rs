@@ -297,7 +297,8 @@ impl Registrar {
     /// Moves a subscription to another plan of the same API and kind of credential; its keys go with it.
     ///
     /// # Errors
-    /// When the plan is of another kind or takes no subscriptions, there is one already, or the subscription is over.
+    /// When the plan is of another kind or takes no subscriptions, there is one already, the subscription is over, or its
+    /// plan is not configured any more.
     pub fn move_subscription(
         &self,
         actor: &Actor,
@@ -309,8 +310,13 @@ impl Registrar {
             let (before, old) = desk.own::<SubscriptionRecord>(id, expected)?;
             judge_living(&old)?;
             let listed = desk.open_plan(&before.api, &to.plan)?;
-            let present = desk.plan(&before.api, &before.plan);
-            if present.is_some_and(|present| present.security != listed.security) {
+            let Some(present) = desk.plan(&before.api, &before.plan) else {
+                return Err(Refusal::Conflict(format!(
+                    "the plan `{}/{}` is not configured any more, so what credential it asked for cannot be told",
+                    before.api, before.plan
+                )));
+            };
+            if present.security != listed.security {
                 return Err(Refusal::Conflict(format!(
                     "the plan `{}` asks for another kind of credential",
                     to.plan

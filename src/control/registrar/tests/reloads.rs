@@ -1,8 +1,9 @@
-//! Configurations that take effect while operators change what is in the store.
+//! Configurations that take effect while operators change what is in the store, and what is left of former ones.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
+use crate::control::state::records::{SubscriptionRecord, SubscriptionStatus};
 use crate::control::state::tests::Memory;
 
 /// The application that a token with one claim stands for.
@@ -47,4 +48,49 @@ fn no_reload_makes_tokens_be_asked_for_less_than_the_store_names() {
         }
         over.store(true, Ordering::Relaxed);
     });
+}
+
+#[test]
+fn nothing_is_moved_from_a_plan_of_which_nobody_knows_what_it_asked_for() {
+    let store = Arc::new(Memory::default());
+    let (registrar, _) = registrar(&store);
+    create(&registrar, json!({ "id": "a" }));
+    let record = SubscriptionRecord {
+        status: SubscriptionStatus::Accepted,
+        from: None,
+        until: None,
+        created_at: 1,
+        updated_at: 1,
+    };
+    let writes =
+        ["gold", "former"].map(|plan| write(Kind::Subscription, &format!("a:orders:{plan}"), &record));
+    let batch = Batch {
+        based_on: store.revision().unwrap(),
+        writes: writes.into_iter().collect::<Result<_, _>>().unwrap(),
+        note: Vec::new(),
+    };
+    store.commit(batch).unwrap();
+    for (from, to, expected) in [
+        (
+            "former",
+            "silver",
+            "the plan `orders/former` is not configured any more",
+        ),
+        (
+            "former",
+            "keys",
+            "the plan `orders/former` is not configured any more",
+        ),
+        (
+            "gold",
+            "keys",
+            "the plan `keys` asks for another kind of credential",
+        ),
+        ("gold", "silver", "a:orders:silver"),
+    ] {
+        let to = Move { plan: to.to_owned() };
+        let from = format!("a:orders:{from}");
+        let found = shown(registrar.move_subscription(&actor(), &from, &to, &None));
+        assert!(found.starts_with(expected), "{from}: {found}");
+    }
 }
