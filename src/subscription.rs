@@ -75,6 +75,18 @@ pub enum Status {
     Closed,
 }
 
+// === impl Status ===
+
+impl Status {
+    /// Whether nothing can become of it any more.
+    pub const fn is_over(self) -> bool {
+        match self {
+            Self::Pending | Self::Accepted | Self::Paused => false,
+            Self::Rejected | Self::Closed => true,
+        }
+    }
+}
+
 /// Why a caller has no subscription in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SubscriptionError {

@@ -11,6 +11,7 @@
 mod api_keys;
 mod applications;
 mod audit;
+mod displaced;
 mod kept;
 mod owners;
 mod paging;
@@ -143,7 +144,7 @@ impl Registrar {
     }
 
     /// Lets a configuration take effect by `publish`, unless what it declares is taken in the store; says by whom then.
-    /// What is no longer declared is taken from the index after that. No operation comes in between: one that is judged
+    /// Subscriptions of the store that are over make way. What is no longer declared is taken from the index after that. No operation comes in between: one that is judged
     /// by the new configuration has an index without what the former one declared.
     ///
     /// # Errors
@@ -156,6 +157,8 @@ impl Registrar {
         if !collisions.is_empty() {
             return Err(collisions.iter().map(ToString::to_string).collect());
         }
+        self.remove_displaced(&mut ledger, declared)
+            .map_err(|refusal| vec![refusal.to_string()])?;
         publish();
         self.index.retain(declared);
         Ok(())
@@ -180,9 +183,17 @@ impl Registrar {
         actor: &Actor,
         judge: impl Fn(&Desk<'_>) -> Result<Ruling<T>, Refusal>,
     ) -> Result<T, Refusal> {
-        let mut ledger = self.lock();
+        self.change_under(&mut self.lock(), actor, judge)
+    }
+
+    fn change_under<T: Shown>(
+        &self,
+        ledger: &mut Ledger,
+        actor: &Actor,
+        judge: impl Fn(&Desk<'_>) -> Result<Ruling<T>, Refusal>,
+    ) -> Result<T, Refusal> {
         for _ in 0..ATTEMPTS_MAX {
-            self.catch_up(&mut ledger)?;
+            self.catch_up(ledger)?;
             let desk = Desk {
                 store: &*self.store,
                 index: &self.index,
@@ -206,14 +217,14 @@ impl Registrar {
             };
             match self.store.commit(batch) {
                 Ok(revision) => {
-                    self.catch_up(&mut ledger)?;
+                    self.catch_up(ledger)?;
                     outcome.written_by(revision);
                     return Ok(outcome);
                 }
                 Err(CommitError::Conflict(_)) => {}
                 Err(CommitError::Store(error)) => {
                     // It may be there all the same; then it has to be obeyed.
-                    self.catch_up(&mut ledger)?;
+                    self.catch_up(ledger)?;
                     return Err(error.into());
                 }
             }

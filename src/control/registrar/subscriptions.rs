@@ -547,7 +547,7 @@ fn plan_of(id: &str) -> PlanId {
     PlanId::of(api, plan)
 }
 
-fn judge_living(record: &SubscriptionRecord) -> Result<(), Refusal> {
+pub(super) fn judge_living(record: &SubscriptionRecord) -> Result<(), Refusal> {
     if is_living(record.status) {
         return Ok(());
     }

@@ -9,7 +9,7 @@ use std::fmt;
 use super::Index;
 use super::state::State;
 use crate::id::{ApplicationId, IssuerName, PlanId};
-use crate::subscription::{ClaimNames, ClaimSet, Declared};
+use crate::subscription::{ClaimNames, ClaimSet, Declared, Status};
 
 /// Something that a configuration declares, and that lives at run time already.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub enum Collision {
         /// Whose it is in the configuration.
         declared: ApplicationId,
     },
-    /// A subscription.
+    /// A subscription that is not over.
     Subscription {
         /// Whose.
         application: ApplicationId,
@@ -67,6 +67,24 @@ impl fmt::Display for Collision {
     }
 }
 
+// === impl State ===
+
+impl State {
+    /// The subscriptions of `declared` that are here, too, in a status that is wanted.
+    fn subscriptions_of<'d>(
+        &self,
+        declared: &'d Declared,
+        wanted: impl Fn(Status) -> bool,
+    ) -> impl Iterator<Item = (&'d ApplicationId, &'d PlanId)> {
+        let subscriptions = declared.subscriptions.iter();
+        let pairs = subscriptions.map(|own| (&own.application, &own.plan));
+        pairs.filter(move |(application, plan)| {
+            let found = self.tables.subscription(application, plan);
+            found.is_some_and(|found| wanted(found.terms().status))
+        })
+    }
+}
+
 // === impl Index ===
 
 impl Index {
@@ -98,16 +116,21 @@ impl Index {
             }
         }
         collisions.extend(self.claim_collisions(&state, declared));
-        for subscription in &declared.subscriptions {
-            let (application, plan) = (&subscription.application, &subscription.plan);
-            if state.tables.subscription(application, plan).is_some() {
-                collisions.push(Collision::Subscription {
-                    application: application.clone(),
-                    plan: plan.clone(),
-                });
-            }
-        }
+        let living = state.subscriptions_of(declared, |status| !status.is_over());
+        collisions.extend(living.map(|(application, plan)| Collision::Subscription {
+            application: application.clone(),
+            plan: plan.clone(),
+        }));
         collisions
+    }
+
+    /// Subscriptions of the store that are over, in whose place `declared` has one. They hinder nobody, but what is left
+    /// of them, API keys above all, is not the declared one's.
+    pub fn displaced(&self, declared: &Declared) -> Vec<(ApplicationId, PlanId)> {
+        let state = self.state.load();
+        let over = state.subscriptions_of(declared, Status::is_over);
+        over.map(|(application, plan)| (application.clone(), plan.clone()))
+            .collect()
     }
     /// Claim sets of which one is part of the other, once for each two applications. Each set is asked for the names of
     /// the other side, as a token would be: sets are many, the lists of names that they have are few.

@@ -94,3 +94,43 @@ fn nothing_is_moved_from_a_plan_of_which_nobody_knows_what_it_asked_for() {
         assert!(found.starts_with(expected), "{from}: {found}");
     }
 }
+
+#[test]
+fn a_start_removes_what_is_over_and_declared() {
+    let subscription = |status: &str| {
+        let id = "declared:orders:gold";
+        let record = json!({ "status": status, "created_at": 1, "updated_at": 1 });
+        (Kind::Subscription, id.to_owned(), record)
+    };
+    let key = |number: u64| {
+        let record = json!({ "hash": "0f".repeat(32), "prefix": "", "created_at": 1 });
+        (Kind::ApiKey, format!("declared:orders:gold:{number}"), record)
+    };
+    for (kept, left) in [
+        (vec![subscription("closed"), key(1), key(2)], Ok(0)),
+        (vec![subscription("rejected")], Ok(0)),
+        (vec![subscription("paused"), key(1)], Err(2)),
+        // Without a subscription they are the declared one's.
+        (vec![key(1), key(2)], Ok(2)),
+    ] {
+        let store = Arc::new(Memory::default());
+        let writes = kept.iter().map(|(kind, id, record)| write(*kind, id, record));
+        let batch = Batch {
+            based_on: store.revision().unwrap(),
+            writes: writes.collect::<Result<_, _>>().unwrap(),
+            note: Vec::new(),
+        };
+        store.commit(batch).unwrap();
+        let (registrar, _) = registrar(&store);
+        let declared = &registrar.cell.snapshot().declared;
+        let begun = registrar.adopt(declared, || {});
+        let mut count = 0;
+        let counted = store.load(&mut |_, _| {
+            count += 1;
+            Ok(())
+        });
+        counted.unwrap();
+        let found = if begun.is_ok() { Ok(count) } else { Err(count) };
+        assert_eq!(found, left, "{kept:?}");
+    }
+}

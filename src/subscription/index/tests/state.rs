@@ -182,6 +182,27 @@ fn a_declared_claim_set_collides_with_what_it_is_part_of_and_with_its_parts() {
 }
 
 #[test]
+fn only_a_subscription_that_is_not_over_collides_with_a_declared_one() {
+    for (status, collides) in [
+        (Status::Pending, true),
+        (Status::Accepted, true),
+        (Status::Paused, true),
+        (Status::Rejected, false),
+        (Status::Closed, false),
+    ] {
+        let index = index([subscribe("a", status)]);
+        let subscriptions = vec![subscription("a", Status::Accepted)];
+        let declared = declare(application("a", &[]), subscriptions);
+        let found = (
+            index.collisions(&declared).len(),
+            index.displaced(&declared).len(),
+        );
+        let expected = if collides { (1, 0) } else { (0, 1) };
+        assert_eq!(found, expected, "{status:?}");
+    }
+}
+
+#[test]
 fn what_is_declared_holds_and_is_told_beforehand() {
     let index = index([
         put("a", &[(None, "x"), (None, "y")], &[&[("tenant", "acme")]]),
