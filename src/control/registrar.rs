@@ -33,6 +33,7 @@ pub use refusal::Refusal;
 pub use subscriptions::{Action, Dates, Filter, Move, NewSubscription, SubscriptionView};
 
 use audit::Note;
+use kept::Kept;
 use owners::Owners;
 
 use super::Publish;
@@ -295,8 +296,35 @@ impl Registrar {
 // === impl Desk ===
 
 impl Desk<'_> {
-    /// What was answered to the same request before: the id of what was made.
-    fn remembered(&self, repeatable: Option<&Repeatable>) -> Result<Option<String>, Refusal> {
+    /// What was made for the same request before, as it is now.
+    ///
+    /// # Errors
+    /// When the key was used for another request, or what was made is gone, though there may be another one by its id.
+    fn made_before<R: Kept>(
+        &self,
+        repeatable: Option<&Repeatable>,
+    ) -> Result<Option<(String, R::View)>, Refusal> {
+        let Some(IdempotencyRecord {
+            request: _, // it is the same
+            location,
+            created_at,
+        }) = self.remembered(repeatable)?
+        else {
+            return Ok(None);
+        };
+        if let Some((view, record)) = self.kept::<R>(&location)?
+            && record.created_at() == created_at
+        {
+            return Ok(Some((location, view)));
+        }
+        Err(Refusal::Conflict(format!(
+            "the {} `{location}` was made under this `Idempotency-Key`, and is gone since",
+            R::WHAT
+        )))
+    }
+
+    /// What was answered to the same request before.
+    fn remembered(&self, repeatable: Option<&Repeatable>) -> Result<Option<IdempotencyRecord>, Refusal> {
         let Some(repeatable) = repeatable else {
             return Ok(None);
         };
@@ -311,7 +339,7 @@ impl Desk<'_> {
         if record.request != self.sealed(repeatable)? {
             return Err(Refusal::KeyReused);
         }
-        Ok(Some(record.location))
+        Ok(Some(record))
     }
 
     /// Writes that remember this answer and forget some that are too old.

@@ -8,6 +8,7 @@ mod crashes;
 mod door;
 mod explain;
 mod life;
+mod repeats;
 mod stages;
 mod states;
 mod tls;

@@ -307,8 +307,7 @@ impl Registrar {
             Replaced::All | Replaced::One(..) => "api_key.renew",
         };
         self.change(actor, |desk| {
-            if let Some(id) = desk.remembered(repeatable)? {
-                let view = desk.own::<ApiKeyRecord>(&id, &None)?.0;
+            if let Some((id, view)) = desk.made_before::<ApiKeyRecord>(repeatable)? {
                 return Ok(Ruling::unchanged(action, &id, GivenApiKey { view, key: None }));
             }
             if let Replaced::One(id, expected) = replaced {
@@ -478,6 +477,10 @@ impl Kept for ApiKeyRecord {
             revoked_at: revoked_at.map(shown_time),
             created_at: shown_time(*created_at),
         }
+    }
+
+    fn created_at(&self) -> i64 {
+        self.created_at
     }
 
     fn is_declared(_: &Snapshot, _: &str) -> bool {

@@ -149,8 +149,7 @@ impl Registrar {
         };
         parse_name(&id).map_err(|error| Refusal::invalid("id", error.to_string()))?;
         self.change(actor, |desk| {
-            if let Some(id) = desk.remembered(repeatable)? {
-                let made = desk.own::<ApplicationRecord>(&id, &None)?.0;
+            if let Some((id, made)) = desk.made_before::<ApplicationRecord>(repeatable)? {
                 return Ok(Ruling::unchanged("application.create", &id, made));
             }
             if desk.declared_application(&id).is_some()
@@ -423,6 +422,10 @@ impl Kept for ApplicationRecord {
 
     fn view(&self, id: &str, version: Option<Revision>, _: UnixTime) -> ApplicationView {
         view(id, version, self.clone())
+    }
+
+    fn created_at(&self) -> i64 {
+        self.created_at
     }
 
     fn is_declared(snapshot: &Snapshot, id: &str) -> bool {

@@ -29,6 +29,9 @@ pub(super) trait Kept: Serialize + DeserializeOwned {
         self
     }
 
+    /// When it was made, in milliseconds of Unix time.
+    fn created_at(&self) -> i64;
+
     /// Whether the configuration declares one of this id.
     fn is_declared(snapshot: &Snapshot, id: &str) -> bool;
 }
@@ -50,8 +53,19 @@ impl Desk<'_> {
             });
         };
         judge_version(&kept, expected)?;
-        let record = records::read::<R>(&key.to_string(), &kept)?.at(id, self);
-        Ok((record.view(id, Some(kept.version), self.now), record))
+        self.now_of(&key, &kept)
+    }
+
+    /// One of the store, if it is there.
+    pub(super) fn kept<R: Kept>(&self, id: &str) -> Result<Option<(R::View, R)>, Refusal> {
+        let key = Key::new(R::KIND, id);
+        let kept = self.store.get(&key)?;
+        kept.map(|kept| self.now_of(&key, &kept)).transpose()
+    }
+
+    fn now_of<R: Kept>(&self, key: &Key, kept: &Versioned) -> Result<(R::View, R), Refusal> {
+        let record = records::read::<R>(&key.to_string(), kept)?.at(&key.id, self);
+        Ok((record.view(&key.id, Some(kept.version), self.now), record))
     }
 }
 

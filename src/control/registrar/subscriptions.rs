@@ -190,8 +190,7 @@ impl Registrar {
         } = new;
         let dates = read_dates(from.as_deref(), until.as_deref())?;
         self.change(actor, |desk| {
-            if let Some(id) = desk.remembered(repeatable)? {
-                let made = desk.own::<SubscriptionRecord>(&id, &None)?.0;
+            if let Some((id, made)) = desk.made_before::<SubscriptionRecord>(repeatable)? {
                 return Ok(Ruling::unchanged("subscription.create", &id, made));
             }
             if !desk.knows_application(application)? {
@@ -505,6 +504,10 @@ impl Kept for SubscriptionRecord {
             };
         }
         self
+    }
+
+    fn created_at(&self) -> i64 {
+        self.created_at
     }
 
     fn is_declared(snapshot: &Snapshot, id: &str) -> bool {
