@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use api_keys::{ApiKeyExpiry, ApiKeyRenewal, ApiKeyStatus, ApiKeyView, GivenApiKey, NewApiKey};
 pub use applications::{ApplicationInput, ApplicationView, ClientIdInput, NewApplication};
-pub use audit::AuditEntry;
+pub use audit::{Along, AuditEntry};
 pub use paging::Page;
 pub use plans::PlanView;
 pub use refusal::Refusal;
@@ -213,8 +213,8 @@ impl Registrar {
             }
             let batch = Batch {
                 based_on: ledger.applied,
+                note: note.along(&writes).text(actor, desk.now)?,
                 writes,
-                note: note.text(actor, desk.now)?,
             };
             match self.store.commit(batch) {
                 Ok(revision) => {

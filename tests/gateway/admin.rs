@@ -3,6 +3,7 @@
 //! A [`Scene`] is a gateway with one API under four plans, a store, and the admin API; a test speaks to it as an operator
 //! and as a caller.
 
+mod along;
 mod api_keys;
 mod crashes;
 mod door;

@@ -232,10 +232,15 @@ fn schemas(codes: &[&str]) -> Value {
             "generation": { "type": "integer" }, "revision": { "type": "integer" }, "apis": { "type": "integer" },
             "issuers": { "type": "integer" }, "upstreams": { "type": "integer" },
         }), &["generation", "revision", "apis", "issuers", "upstreams"]),
+        "Along": object(json!({
+            "subscriptions": { "type": "integer" }, "api_keys": { "type": "integer" },
+            "ids": { "type": "array", "items": { "type": "string" }, "maxItems": 100 },
+        }), &["subscriptions", "api_keys", "ids"]),
         "Audit": object(json!({
             "items": { "type": "array", "items": object(json!({
                 "revision": { "type": "integer" }, "at": time, "actor": { "type": "string" },
                 "action": { "type": "string" }, "target": { "type": "string" }, "before": {}, "after": {},
+                "removed": reference("Along"), "moved": reference("Along"),
             }), &["revision", "at", "actor", "action", "target"]) },
             "next": { "type": "integer" },
         }), &["items"]),

@@ -531,7 +531,7 @@ fn subscription_of(id: &str) -> &str {
 }
 
 /// What a key is ordered by; as text, 10 would come before 9.
-fn number_of(id: &str) -> u64 {
+pub(super) fn number_of(id: &str) -> u64 {
     let number = id.rsplit_once(':').map(|(_, number)| number);
     number.and_then(|number| number.parse().ok()).unwrap_or_default()
 }

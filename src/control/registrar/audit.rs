@@ -1,12 +1,19 @@
 //! The audit log: what each change was, written in the same batch as the change itself.
-//! So there is no change without its note and no note without its change, whatever fails when.
+//! So there is no change without its note and no note without its change, whatever fails when. What goes along with a change
+//! is read off its batch, so that no operation forgets to tell of it.
+
+use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Actor, Refusal, Registrar, shown_time};
-use crate::control::state::{Revision, StoreError};
+use super::api_keys::number_of;
+use super::{Actor, Refusal, Registrar, Write, shown_time};
+use crate::control::state::{Kind, Revision, StoreError};
 use crate::time::UnixTime;
+
+/// Ids of what went along that one entry tells, so that a note keeps its bound: with the longest ids, 25 KiB.
+const IDS_MAX: usize = 100;
 
 /// What changes, for the log; values never hold secrets.
 pub(super) struct Note {
@@ -14,6 +21,19 @@ pub(super) struct Note {
     target: String,
     before: Option<Value>,
     after: Option<Value>,
+    removed: Option<Along>,
+    moved: Option<Along>,
+}
+
+/// Subscriptions and API keys that went along with a change, besides its target.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Along {
+    /// How many subscriptions.
+    pub subscriptions: usize,
+    /// How many API keys.
+    pub api_keys: usize,
+    /// Their ids before the change, in their order; the first 100.
+    pub ids: Vec<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -26,6 +46,10 @@ struct Kept {
     before: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     after: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    removed: Option<Along>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    moved: Option<Along>,
 }
 
 /// One entry of the audit log.
@@ -47,6 +71,29 @@ pub struct AuditEntry {
     /// How it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Value>,
+    /// What was removed with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub removed: Option<Along>,
+    /// API keys that have another subscription since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moved: Option<Along>,
+}
+
+// === impl Along ===
+
+impl Along {
+    /// Of these records; nothing if there are none.
+    fn of(mut records: Vec<(Kind, &str)>) -> Option<Self> {
+        records.sort_unstable_by_key(|(_, id)| *id);
+        let count = |wanted: Kind| records.iter().filter(|(kind, _)| *kind == wanted).count();
+        let ids = records.iter().take(IDS_MAX).map(|(_, id)| (*id).to_owned());
+        let along = Self {
+            subscriptions: count(Kind::Subscription),
+            api_keys: count(Kind::ApiKey),
+            ids: ids.collect(),
+        };
+        (!records.is_empty()).then_some(along)
+    }
 }
 
 // === impl Note ===
@@ -59,6 +106,31 @@ impl Note {
             target: target.to_owned(),
             before: None,
             after: None,
+            removed: None,
+            moved: None,
+        }
+    }
+
+    /// What goes along with it, by the batch that it is the note of.
+    pub(super) fn along(self, writes: &[Write]) -> Self {
+        // A key has its number for good, and no other key ever had it.
+        let keys = writes.iter().filter(|write| write.key.kind == Kind::ApiKey);
+        let written: HashSet<u64> = keys
+            .filter(|write| write.value.is_some())
+            .map(|write| number_of(&write.key.id))
+            .collect();
+        let gone = writes.iter().filter(|write| {
+            write.value.is_none()
+                && matches!(write.key.kind, Kind::Subscription | Kind::ApiKey)
+                && write.key.id != self.target
+        });
+        let gone = gone.map(|write| (write.key.kind, write.key.id.as_str()));
+        let (moved, removed): (Vec<_>, Vec<_>) =
+            gone.partition(|(kind, id)| *kind == Kind::ApiKey && written.contains(&number_of(id)));
+        Self {
+            removed: Along::of(removed),
+            moved: Along::of(moved),
+            ..self
         }
     }
 
@@ -79,6 +151,8 @@ impl Note {
             target,
             before,
             after,
+            removed,
+            moved,
         } = self;
         let kept = Kept {
             at: now.millis(),
@@ -87,6 +161,8 @@ impl Note {
             target,
             before,
             after,
+            removed,
+            moved,
         };
         Ok(super::records::write(&kept)?)
     }
@@ -112,6 +188,8 @@ impl Registrar {
                 target: kept.target,
                 before: kept.before,
                 after: kept.after,
+                removed: kept.removed,
+                moved: kept.moved,
             })
         });
         entries.collect()

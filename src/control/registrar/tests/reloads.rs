@@ -1,4 +1,5 @@
 //! Configurations that take effect while operators change what is in the store, and what is left of former ones.
+//! Both come at any time, so what one takes for granted the other may be about to take away.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
