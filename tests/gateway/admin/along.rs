@@ -4,20 +4,8 @@
 use serde_json::{Value, json};
 
 use super::Scene;
+use super::api_keys::KEYED;
 use crate::harness::request;
-
-const KEYED: &str = r#"
-[[api]]
-name = "keyed"
-context_path = "/keyed"
-upstream = "sample"
-[[api.plan]]
-name = "keys"
-security = "api_key"
-[[api.plan]]
-name = "other"
-security = "api_key"
-"#;
 
 // === impl Scene ===
 

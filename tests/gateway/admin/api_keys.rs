@@ -12,7 +12,7 @@ use super::{Scene, config, json_body};
 use crate::harness::{Response, get, request, wait_until};
 
 /// APIs whose plans ask for keys, and a declared subscription to one of them.
-const KEYED: &str = r#"
+pub(super) const KEYED: &str = r#"
 [[api]]
 name = "keyed"
 context_path = "/keyed"

@@ -3,22 +3,9 @@
 
 use serde_json::{Value, json};
 
+use super::api_keys::KEYED;
 use super::{Scene, json_body};
 use crate::harness::{Response, post, request};
-
-/// A plan whose subscriptions have keys, and one that they can be moved to.
-const KEYED: &str = r#"
-[[api]]
-name = "keyed"
-context_path = "/keyed"
-upstream = "sample"
-[[api.plan]]
-name = "keys"
-security = "api_key"
-[[api.plan]]
-name = "other"
-security = "api_key"
-"#;
 
 const APPLICATION: &str = "/v1/applications/a";
 const SUBSCRIPTION: &str = "/v1/subscriptions/a:keyed:keys";
@@ -49,10 +36,10 @@ fn subscribe(scene: &Scene) {
 
 #[test]
 fn what_is_sent_again_gets_what_was_made_or_hears_that_it_is_gone() {
-    type Between = fn(&Scene);
+    type Row<'r> = (&'r str, fn(&Scene), Option<(&'r str, &'r str)>);
     let keys = format!("{SUBSCRIPTION}/keys");
     // What is sent again, what has happened between, and what is in the answer then; nothing: it is gone.
-    let rows: [(&str, Between, Option<(&str, &str)>); 10] = [
+    let rows: [Row<'_>; 10] = [
         ("application", |_| {}, Some(("suspended", "false"))),
         (
             "application",

@@ -152,7 +152,8 @@ fn a_declared_claim_set_collides_with_what_it_is_part_of_and_with_its_parts() {
         put("pair", &[], &[&[("sub", "s"), ("tenant", "acme")]]),
         put("one", &[], &[&[("sub", "other")], &[("group", "g")]]),
     ]);
-    let rows: [(&[(&str, &str)], &[&str]); 9] = [
+    type Row<'r> = (&'r [(&'r str, &'r str)], &'r [&'r str]);
+    let rows: [Row<'_>; 9] = [
         (&[("sub", "s"), ("tenant", "acme")], &["pair"]),
         (&[("tenant", "acme")], &["pair"]),
         (&[("sub", "s")], &["pair"]),
