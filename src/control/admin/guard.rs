@@ -3,7 +3,9 @@
 //!
 //! The token comes first, and is asked for everything, so that a stranger cannot tell a path from none. The `Host` is
 //! judged because of browsers: a page whose name is made to resolve to this machine speaks to us from inside, but under
-//! its own name. There are no CORS headers, so no page of another origin can send the token or read an answer.
+//! its own name. There are no CORS headers, so no page of another origin can send the token or read an answer. But a
+//! browser shows an operator's certificate by itself, whichever page has it send a request; so a request that changes
+//! something, and says that it comes from a page (`Origin`, `Sec-Fetch-Site`), is refused.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -14,7 +16,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::header::{AUTHORIZATION, HOST};
+use http::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN};
 
 use super::listen::Connection;
 use super::problem::Problem;
@@ -23,6 +25,8 @@ use crate::control::registrar::Actor;
 
 /// So much of a certificate's name goes into the audit log.
 const NAME_CHARS_MAX: usize = 200;
+/// From where a browser sends (Fetch Metadata, section 2.3).
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The admin token, as its digest: what is compared has one length, whatever is shown.
 pub struct AdminToken([u8; 32]);
@@ -162,11 +166,13 @@ impl Guard {
             _ => None,
         };
         let ours = |host: &str| self.hosts.iter().any(|own| own.eq_ignore_ascii_case(host));
-        if host.is_some_and(ours) {
-            Ok(actor)
-        } else {
-            Err(Problem::wrong_host())
+        if !host.is_some_and(ours) {
+            return Err(Problem::wrong_host());
         }
+        if !request.method().is_safe() && is_of_a_page(request) {
+            return Err(Problem::cross_origin());
+        }
+        Ok(actor)
     }
 }
 
@@ -180,6 +186,14 @@ pub(super) async fn guard(State(guard): State<Arc<Guard>>, mut request: Request,
         }
         Err(problem) => problem.into_response(),
     }
+}
+
+/// Whether a page in a browser has it sent. One that an operator has typed in (`none`) changes nothing, and ours has no
+/// pages; but neither tells anything against the request.
+fn is_of_a_page(request: &Request) -> bool {
+    let headers = request.headers();
+    let mut sites = headers.get_all(SEC_FETCH_SITE).iter();
+    headers.contains_key(ORIGIN) || !sites.all(|site| site == "none" || site == "same-origin")
 }
 
 /// Enough of a digest to tell one from the next.

@@ -119,6 +119,7 @@ fn refusals(operation: &Operation) -> Vec<u16> {
     let when = [
         (400, true),
         (401, true),
+        (403, !operation.method.is_safe()),
         (404, operation.path.contains('{')),
         (408, true),
         (409, changes),

@@ -17,9 +17,10 @@ pub(super) struct Problem {
 }
 
 /// Every code with its status.
-pub(super) const CODES: [(u16, &str); 17] = [
+pub(super) const CODES: [(u16, &str); 18] = [
     (400, "bad_request"),
     (401, "unauthorized"),
+    (403, "cross_origin"),
     (404, "not_found"),
     (405, "method_not_allowed"),
     (408, "request_timeout"),
@@ -60,6 +61,13 @@ impl Problem {
         Self::new(
             "wrong_host",
             "`Host` is no name of the admin API; see `admin.hosts`",
+        )
+    }
+
+    pub(super) fn cross_origin() -> Self {
+        Self::new(
+            "cross_origin",
+            "a page in a browser (`Origin`, `Sec-Fetch-Site`) changes nothing here",
         )
     }
 

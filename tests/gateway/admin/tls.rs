@@ -14,7 +14,7 @@ use serde_json::Value;
 use tollgate::token::Algorithm::Es256;
 
 use super::{config, json_body};
-use crate::harness::{Gateway, Issuer, Request, Upstream, get, post, wait_until};
+use crate::harness::{Gateway, Issuer, Request, Upstream, get, post, request, wait_until};
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
@@ -191,6 +191,55 @@ fn everything_that_is_configured_is_asked_for() {
         let answer = door.ask(request, shown.as_ref());
         let status = answer.map(|(status, _)| status);
         assert_eq!(status, expected, "{admin}: {certificate}, {token}");
+    }
+}
+
+#[test]
+fn a_page_in_a_browser_changes_nothing_although_the_browser_shows_the_certificate() {
+    for (admin, token) in [(MUTUAL.to_owned(), false), (format!("{TOKEN}\n{MUTUAL}"), true)] {
+        let door = Door::start(&admin);
+        let alice = pair(&door.clients, "alice", false);
+        let ask = |asked: Request| {
+            let asked = if token { asked.bearer(&door.token()) } else { asked };
+            let (status, answer) = door.ask(asked, Some(&alice)).unwrap();
+            (status, answer["code"].as_str().unwrap_or_default().to_owned())
+        };
+        let done = |status| (status, String::new());
+        let refused = (403, "cross_origin".to_owned());
+        let close = || request("POST", "/v1/plans/orders/gold/close").header("Content-Length", "0");
+        let site = |site| close().header("Sec-Fetch-Site", site);
+        let origin = format!("https://{}", door.address());
+        for (row, asked) in [
+            close().header("Origin", "https://evil.example"),
+            close().header("Origin", "null"),
+            close().header("Origin", &origin),
+            close()
+                .header("Origin", &origin)
+                .header("Sec-Fetch-Site", "same-origin"),
+            site("cross-site"),
+            site("same-site"),
+            site("CROSS-SITE"),
+            site(""),
+            site("none").header("Sec-Fetch-Site", "cross-site"),
+            request("DELETE", "/v1/applications/nobody").header("Origin", "https://evil.example"),
+            request("PUT", "/v1/nothing").header("Origin", "https://evil.example"),
+            request("POST", "/v1/reload")
+                .header("Content-Length", "0")
+                .header("Sec-Fetch-Site", "cross-site"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            assert_eq!(ask(asked), refused, "{admin}: row {row}");
+        }
+        // What changes nothing is only looked at, and cannot be read from a page.
+        let looked = get("/v1/plans/orders/gold")
+            .header("Origin", "https://evil.example")
+            .header("Sec-Fetch-Site", "cross-site");
+        assert_eq!(ask(looked), done(200), "{admin}");
+        let deprecate = request("POST", "/v1/plans/orders/gold/deprecate").header("Content-Length", "0");
+        assert_eq!(ask(deprecate.header("Sec-Fetch-Site", "none")), done(200), "{admin}");
+        assert_eq!(ask(site("same-origin")), done(200), "{admin}");
     }
 }
 
