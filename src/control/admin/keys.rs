@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::call::{Answer, Call};
 use super::operations::{Field, Operation};
 use super::problem::Problem;
+use super::subscribers::subscription_id;
 use crate::control::registrar::{ApiKeyView, GivenApiKey};
 
 type Answered = Result<Answer, Problem>;
@@ -144,17 +145,17 @@ pub(super) fn schemas() -> [(&'static str, Value); 6] {
 }
 
 fn list(call: &Call) -> Answered {
-    Answer::ok(&call.api.registrar.api_keys(call.parameter("id"))?)
+    Answer::ok(&call.api.registrar.api_keys(subscription_id(call)?)?)
 }
 
 fn create(call: &Call) -> Answered {
-    let (id, repeatable) = (call.parameter("id"), call.repeatable()?);
+    let (id, repeatable) = (subscription_id(call)?, call.repeatable()?);
     let registrar = &call.api.registrar;
     given(&registrar.create_api_key(&call.api.actor, id, &call.json()?, repeatable.as_ref())?)
 }
 
 fn renew_all(call: &Call) -> Answered {
-    let (id, repeatable) = (call.parameter("id"), call.repeatable()?);
+    let (id, repeatable) = (subscription_id(call)?, call.repeatable()?);
     let registrar = &call.api.registrar;
     given(&registrar.renew_api_keys(&call.api.actor, id, &call.json()?, repeatable.as_ref())?)
 }
@@ -184,7 +185,7 @@ fn revoke(call: &Call) -> Answered {
 /// The id of a key. What can be none may be a key that somebody has pasted there, and is not repeated.
 fn id(call: &Call) -> Result<&str, Problem> {
     let id = call.parameter("id");
-    if id.contains(':') {
+    if id.split(':').count() == 4 {
         Ok(id)
     } else {
         Err(Problem::not_found("there is no such API key"))

@@ -1,5 +1,5 @@
 //! Applications and subscriptions over HTTP: each function takes a call apart, asks the registrar, and shows the result.
-//! No rule is here.
+//! No rule is here but one: what cannot be the id of a subscription is not asked for, and not repeated ([`subscription_id`]).
 
 use super::call::{Answer, Call};
 use super::problem::Problem;
@@ -71,11 +71,11 @@ pub(super) fn create_subscription(call: &Call) -> Answered {
 }
 
 pub(super) fn get_subscription(call: &Call) -> Answered {
-    subscription(&call.api.registrar.subscription(call.parameter("id"))?)
+    subscription(&call.api.registrar.subscription(subscription_id(call)?)?)
 }
 
 pub(super) fn date_subscription(call: &Call) -> Answered {
-    let (id, expected) = (call.parameter("id"), call.required_version()?);
+    let (id, expected) = (subscription_id(call)?, call.required_version()?);
     let registrar = &call.api.registrar;
     subscription(&registrar.date_subscription(&call.api.actor, id, &call.json()?, &expected)?)
 }
@@ -101,9 +101,19 @@ pub(super) fn close(call: &Call) -> Answered {
 }
 
 pub(super) fn move_subscription(call: &Call) -> Answered {
-    let (id, expected) = (call.parameter("id"), call.expected()?);
+    let (id, expected) = (subscription_id(call)?, call.expected()?);
     let registrar = &call.api.registrar;
     subscription(&registrar.move_subscription(&call.api.actor, id, &call.json()?, &expected)?)
+}
+
+/// The id of a subscription: `application:api:plan`. Part of one names nothing, not even what begins with it; and what can
+/// be none may be a key that somebody has pasted there, and is not repeated.
+pub(super) fn subscription_id(call: &Call) -> Result<&str, Problem> {
+    let id = call.parameter("id");
+    let is_whole = id.split(':').count() == 3 && id.split(':').all(|part| !part.is_empty());
+    is_whole
+        .then_some(id)
+        .ok_or_else(|| Problem::not_found("there is no such subscription"))
 }
 
 fn suspend(call: &Call, suspended: bool) -> Answered {
@@ -113,7 +123,7 @@ fn suspend(call: &Call, suspended: bool) -> Answered {
 }
 
 fn act(call: &Call, action: Action) -> Answered {
-    let (id, expected) = (call.parameter("id"), call.expected()?);
+    let (id, expected) = (subscription_id(call)?, call.expected()?);
     let registrar = &call.api.registrar;
     subscription(&registrar.act_on_subscription(&call.api.actor, id, action, &expected)?)
 }

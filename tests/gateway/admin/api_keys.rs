@@ -103,6 +103,32 @@ fn given(answer: &Response) -> (String, String) {
 }
 
 #[test]
+fn keys_are_listed_of_one_subscription_and_not_of_all_that_begin_so() {
+    let scene = start();
+    for subscription in ["mobile:keyed:keys", "mobile:elsewhere:keys"] {
+        scene.key(subscription, &json!({}));
+    }
+    for (id, status) in [
+        ("mobile:keyed:keys", 200),
+        ("mobile", 404),
+        ("mobile:keyed", 404),
+        ("mobile:keyed:", 404),
+        ("mobile::", 404),
+        ("mobile:keyed:keys:", 404),
+        ("mobile:keyed:keys:1", 404),
+        ("mobil", 404),
+        (":", 404),
+        ("::", 404),
+        ("%2a", 404),
+    ] {
+        let listed = scene.show(&format!("/v1/subscriptions/{id}/keys"));
+        assert_eq!(listed.status, status, "{id}: {}", listed.text());
+        let made = scene.post(&format!("/v1/subscriptions/{id}/keys"), &json!({}));
+        assert_eq!(made.status, if status == 200 { 201 } else { 404 }, "{id}: {}", made.text());
+    }
+}
+
+#[test]
 fn a_key_opens_its_plan_and_nothing_else() {
     let scene = start();
     let (_, key) = scene.key("mobile:keyed:keys", &json!({}));
