@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::AdminApi;
-use super::operations::Operation;
+use super::operations::{Field, Operation};
 use super::problem::Problem;
 use crate::control::registrar::{Actor, Expected, Repeatable};
 use crate::control::state::Revision;
@@ -84,6 +84,7 @@ impl Call {
         let actor = parts.extensions.remove::<Actor>();
         let actor = actor.ok_or_else(Problem::unauthorized)?;
         let query = read_query(parts.uri.query().unwrap_or_default(), operation)?;
+        judge_condition(&parts.headers, operation)?;
         let body = tokio::time::timeout(BODY_WAIT, read_body(&parts.headers, body));
         let body = body.await.map_err(|_| Problem::timeout())??;
         match (operation.body.is_some(), body.is_empty()) {
@@ -273,6 +274,16 @@ impl Answer {
         headers.extend(location.map(|location| (LOCATION, location)));
         response
     }
+}
+
+/// Whoever says for which version a change is meant must not have it done to another one.
+fn judge_condition(headers: &HeaderMap, operation: &Operation) -> Result<(), Problem> {
+    let takes = [Field::IfMatch, Field::IfMatchRequired];
+    let is_taken = operation.fields.iter().any(|field| takes.contains(field));
+    if headers.contains_key(IF_MATCH) && !is_taken && !operation.method.is_safe() {
+        return Err(Problem::bad_request("this operation takes no `If-Match`"));
+    }
+    Ok(())
 }
 
 fn read_query(text: &str, operation: &Operation) -> Result<Vec<(String, String)>, Problem> {

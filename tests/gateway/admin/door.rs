@@ -141,6 +141,24 @@ fn what_is_not_understood_is_refused_with_a_problem() {
             412,
             "stale",
         ),
+        // What has no version cannot be told for which one it is meant.
+        (
+            json("/v1/subscriptions/declared:orders:gold/keys/renew", "{}").header("If-Match", "\"999\""),
+            400,
+            "bad_request",
+        ),
+        (
+            json(applications, r#"{"id":"a"}"#).header("If-Match", "*"),
+            400,
+            "bad_request",
+        ),
+        (
+            request("POST", "/v1/reload")
+                .header("Content-Length", "0")
+                .header("If-Match", "\"1\""),
+            400,
+            "bad_request",
+        ),
         (request("DELETE", "/v1/applications/declared"), 409, "read_only"),
         (json(&format!("{mobile}/suspend"), "{}"), 400, "bad_request"),
         (get("/v1/applications?limit=0"), 400, "bad_request"),
