@@ -56,7 +56,7 @@ enum Command {
     #[command(after_help = "Example:\n  tollgate key create mobile:orders:keyed")]
     Key(operate::Key),
     /// Plans of a running gateway, and their stages. Each is named by API/PLAN.
-    #[command(after_help = "Example:\n  tollgate plan deprecate orders/gold")]
+    #[command(after_help = "Example:\n  tollgate plan deprecate orders/gold --yes")]
     Plan(operate::Plan),
     /// APIs of a running gateway, with their plans.
     #[command(after_help = "Example:\n  tollgate api list")]

@@ -11,6 +11,8 @@ pub const REFUSED: u8 = 1;
 pub const BAD_USAGE: u8 = 2;
 /// `EX_IOERR`: the state cannot be used: the store is damaged, in use, or apart from its secret.
 pub const STATE_UNUSABLE: u8 = 74;
+/// `EX_IOERR`: commands over the admin API: it is done, but the answer could not be written out.
+pub const NOT_WRITTEN: u8 = 74;
 /// `EX_UNAVAILABLE`: an address cannot be bound.
 pub const CANNOT_BIND: u8 = 69;
 /// `EX_UNAVAILABLE`: the admin API is not reached, or cannot do now what it is asked.

@@ -3,7 +3,6 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use http::Method;
@@ -117,11 +116,13 @@ pub(in crate::cli) struct Renew {
     /// In the place of all good keys of a subscription; the id is the subscription's then.
     #[arg(long, conflicts_with = "if_version")]
     all: bool,
-    /// How long what is replaced stays good, such as 30m or 1d, at most 30d; default: the gateway's, 2h.
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
-    grace: Option<Duration>,
+    /// How long what is replaced stays good, in whole seconds, such as 30m or 1d, at most 30d; default: the gateway's, 2h.
+    #[arg(long, value_name = "DURATION", value_parser = whole_seconds)]
+    grace: Option<u64>,
     #[command(flatten)]
     new: New,
+    #[command(flatten)]
+    sure: Sure,
 }
 
 // === impl Action ===
@@ -135,7 +136,7 @@ impl Act for Action {
                 let ask = Ask::new(Method::POST, of_subscription(&subscription));
                 new.run(&operator, ask, Map::new())
             }
-            Self::Renew(renew) => renew.run(&operator),
+            Self::Renew(renew) => renew.run(operator),
             Self::Expire { step, at, never: _ } => {
                 operator.edit(&KEY, &step.id.path(KEYS), &step.version, |members| {
                     members.clear();
@@ -174,16 +175,34 @@ impl New {
 // === impl Renew ===
 
 impl Renew {
-    fn run(self, operator: &Operator) -> Outcome {
+    fn run(self, operator: Operator) -> Outcome {
+        let operator = operator.sure(self.sure.yes);
         let mut members = Map::new();
         if let Some(grace) = self.grace {
-            members.insert("grace_seconds".to_owned(), json!(grace.as_secs()));
+            members.insert("grace_seconds".to_owned(), json!(grace));
+        }
+        if self.grace == Some(0) {
+            let id = &self.step.id.shown;
+            operator.confirm(&match self.all {
+                true => format!("Renew all keys of `{id}`, which are no longer good from now on?"),
+                false => format!("Renew the key `{id}`, which is no longer good from now on?"),
+            })?;
         }
         let ask = match self.all {
             true => Ask::new(Method::POST, of_subscription(&self.step.id) + "/renew"),
             false => self.step.ask(Method::POST, KEYS, "/renew"),
         };
-        self.new.run(operator, ask, members)
+        self.new.run(&operator, ask, members)
+    }
+}
+
+/// As the gateway counts it. A fraction is refused: cut off, it would end what is to stay good for a moment.
+fn whole_seconds(text: &str) -> Result<u64, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if duration.subsec_nanos() == 0 {
+        Ok(duration.as_secs())
+    } else {
+        Err("whole seconds are meant".to_owned())
     }
 }
 

@@ -307,5 +307,8 @@ fn print(text: &str) -> std::io::Result<()> {
 }
 
 fn unwritten(error: &std::io::Error) -> Failure {
-    Failure::new(exit::FAILED, format!("the answer cannot be written: {error}"))
+    Failure::new(
+        exit::NOT_WRITTEN,
+        format!("the gateway has answered, but the answer cannot be written: {error}"),
+    )
 }

@@ -1,5 +1,7 @@
 //! `tollgate plan`: the life of plans.
-//! What a plan is stands in the configuration; only its stage moves here, onwards, so its end asks back.
+//! What a plan is stands in the configuration; only its stage moves here, onwards, so each step asks back.
+
+use std::fmt;
 
 use clap::{Args, Subcommand};
 use http::Method;
@@ -52,19 +54,14 @@ pub(in crate::cli) enum Action {
         target: Target,
     },
     /// Put a plan on offer.
-    #[command(after_help = "Example:\n  tollgate plan publish orders/gold")]
+    #[command(after_help = "Example:\n  tollgate plan publish orders/gold --yes")]
     Publish(Move),
     /// Take no new subscriptions to a plan; callers are told that it will end.
-    #[command(after_help = "Example:\n  tollgate plan deprecate orders/gold")]
+    #[command(after_help = "Example:\n  tollgate plan deprecate orders/gold --yes")]
     Deprecate(Move),
     /// Close a plan with its subscriptions, for good.
     #[command(after_help = "Example:\n  tollgate plan close orders/gold --yes")]
-    Close {
-        #[command(flatten)]
-        step: Move,
-        #[command(flatten)]
-        sure: Sure,
-    },
+    Close(Move),
 }
 
 /// The id of a plan.
@@ -81,6 +78,8 @@ pub(in crate::cli) struct Move {
     target: Target,
     #[command(flatten)]
     version: Version,
+    #[command(flatten)]
+    sure: Sure,
 }
 
 // === impl Action ===
@@ -90,22 +89,32 @@ impl Act for Action {
         match self {
             Self::List { api } => operator.list(&PLAN, "/v1/plans", &[("api", api.as_deref())]),
             Self::Show { target } => operator.show(&PLAN, &Ask::new(Method::GET, target.path())),
-            Self::Publish(step) => operator.show(&PLAN, &step.ask("publish")),
-            Self::Deprecate(step) => operator.show(&PLAN, &step.ask("deprecate")),
-            Self::Close { step, sure } => {
-                let operator = operator.sure(sure.yes);
-                let Target { api, plan } = &step.target;
-                let (api, plan) = (&api.shown, &plan.shown);
-                operator.confirm(&format!(
-                    "Close the plan `{api}/{plan}` for good, with all its subscriptions?"
-                ))?;
-                operator.show(&PLAN, &step.ask("close"))
+            Self::Publish(step) => {
+                let question = format!("Publish the plan `{}`, which cannot be taken back?", step.target);
+                step.run(operator, "publish", &question)
+            }
+            Self::Deprecate(step) => {
+                let question = format!("Deprecate the plan `{}`, which cannot be taken back?", step.target);
+                step.run(operator, "deprecate", &question)
+            }
+            Self::Close(step) => {
+                let question = format!(
+                    "Close the plan `{}` for good, with all its subscriptions?",
+                    step.target
+                );
+                step.run(operator, "close", &question)
             }
         }
     }
 }
 
 // === impl Target ===
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.api.shown, self.plan.shown)
+    }
+}
 
 impl std::str::FromStr for Target {
     type Err = &'static str;
@@ -128,8 +137,10 @@ impl Target {
 // === impl Move ===
 
 impl Move {
-    fn ask(&self, step: &str) -> Ask {
+    fn run(&self, operator: Operator, step: &str, question: &str) -> Outcome {
+        let operator = operator.sure(self.sure.yes);
+        operator.confirm(question)?;
         let path = format!("{}/{step}", self.target.path());
-        self.version.of(Ask::new(Method::POST, path))
+        operator.show(&PLAN, &self.version.of(Ask::new(Method::POST, path)))
     }
 }

@@ -59,8 +59,13 @@ pub(in crate::cli) enum Action {
     #[command(after_help = "Example:\n  tollgate sub accept mobile:orders:manual")]
     Accept(Step),
     /// Reject a pending subscription, for good.
-    #[command(after_help = "Example:\n  tollgate sub reject mobile:orders:manual")]
-    Reject(Step),
+    #[command(after_help = "Example:\n  tollgate sub reject mobile:orders:manual --yes")]
+    Reject {
+        #[command(flatten)]
+        step: Step,
+        #[command(flatten)]
+        sure: Sure,
+    },
     /// Put an accepted subscription out of force.
     #[command(after_help = "Example:\n  tollgate sub pause mobile:orders:gold")]
     Pause(Step),
@@ -160,14 +165,10 @@ impl Act for Action {
             Self::Show { id } => show(Ask::new(Method::GET, id.path(SUBSCRIPTIONS))),
             Self::Create(create) => create.run(&operator),
             Self::Accept(step) => show(step.ask(Method::POST, SUBSCRIPTIONS, "/accept")),
-            Self::Reject(step) => show(step.ask(Method::POST, SUBSCRIPTIONS, "/reject")),
+            Self::Reject { step, sure } => end(operator, &step, &sure, "reject"),
             Self::Pause(step) => show(step.ask(Method::POST, SUBSCRIPTIONS, "/pause")),
             Self::Resume(step) => show(step.ask(Method::POST, SUBSCRIPTIONS, "/resume")),
-            Self::Close { step, sure } => {
-                let operator = operator.sure(sure.yes);
-                operator.confirm(&format!("Close the subscription `{}` for good?", step.id.shown))?;
-                operator.show(&SUBSCRIPTION, &step.ask(Method::POST, SUBSCRIPTIONS, "/close"))
-            }
+            Self::Close { step, sure } => end(operator, &step, &sure, "close"),
             Self::Move { step, plan } => {
                 let body = Some(json!({ "plan": plan }).to_string());
                 show(Ask {
@@ -240,6 +241,21 @@ impl Dates {
             },
         )
     }
+}
+
+/// A step after which nothing more becomes of a subscription.
+fn end(operator: Operator, step: &Step, sure: &Sure, how: &str) -> Outcome {
+    let operator = operator.sure(sure.yes);
+    let (first, rest) = how.split_at(1);
+    operator.confirm(&format!(
+        "{}{rest} the subscription `{}` for good?",
+        first.to_ascii_uppercase(),
+        step.id.shown
+    ))?;
+    operator.show(
+        &SUBSCRIPTION,
+        &step.ask(Method::POST, SUBSCRIPTIONS, &format!("/{how}")),
+    )
 }
 
 fn put(members: &mut Map<String, Value>, name: &str, value: Option<String>) {
