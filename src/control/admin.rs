@@ -17,6 +17,7 @@ mod plans;
 mod problem;
 mod subscribers;
 mod views;
+mod written;
 
 use std::convert::Infallible;
 use std::net::TcpListener;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -20,6 +21,7 @@ use http::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN};
 
 use super::listen::Connection;
 use super::problem::Problem;
+use super::written::Answering;
 use crate::control::private_file::{self, PrivateFileError};
 use crate::control::registrar::Actor;
 
@@ -69,7 +71,7 @@ pub fn open_token(path: &Path) -> Result<AdminToken, PrivateFileError> {
 // === impl AdminToken ===
 
 impl AdminToken {
-    fn of(token: &str) -> Self {
+    pub(super) fn of(token: &str) -> Self {
         let mut bytes = [0; 32];
         for (to, from) in bytes.iter_mut().zip(digest(&SHA256, token.as_bytes()).as_ref()) {
             *to = *from;
@@ -180,9 +182,13 @@ pub(super) async fn guard(State(guard): State<Arc<Guard>>, mut request: Request,
     let connection = request.extensions_mut().remove::<Arc<Connection>>();
     match guard.judge(&request, connection.as_deref()) {
         Ok(actor) => {
-            let _busy = connection.as_deref().map(Connection::busy);
+            let busy = connection.map(|connection| connection.progress.begin());
             request.extensions_mut().insert(actor);
-            next.run(request).await
+            let answer = next.run(request).await;
+            match busy {
+                Some(busy) => answer.map(|body| Body::new(Answering::new(body, busy))),
+                None => answer,
+            }
         }
         Err(problem) => problem.into_response(),
     }

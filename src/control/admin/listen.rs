@@ -2,12 +2,11 @@
 //!
 //! Whoever connects and says nothing must not keep an operator out. A connection has [`PATIENCE`] for its handshake, and
 //! again for each request's head, which is also how long it may be idle. There are [`CONNECTIONS_MAX`] at most; one more
-//! closes the oldest that has no request of an operator under way. A stranger's never has, so strangers push out each
-//! other, and an idle operator, but no operation.
+//! closes the oldest that has no request of an operator under way, up to the last byte of its answer (`written`). A
+//! stranger's never has, so strangers push out each other, and an idle operator, but no operation.
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -24,6 +23,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::guard::Shown;
+use super::written::{Progress, Watched};
 
 /// How long a handshake, the head of a request and a pause between two requests may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -42,32 +42,13 @@ pub type Tls = Option<Box<dyn Fn() -> Arc<rustls::ServerConfig> + Send + Sync>>;
 pub(super) struct Connection {
     /// What its TLS has proven.
     pub(super) shown: Option<Shown>,
-    /// Requests of an operator under way.
-    busy: Arc<AtomicUsize>,
+    /// What there is of an operator's on it. As long as there is something, it is not closed for the sake of another.
+    pub(super) progress: Progress,
 }
-
-/// An operator's request under way; dropping it ends it.
-pub(super) struct Busy(Arc<AtomicUsize>);
 
 struct Open {
-    busy: Arc<AtomicUsize>,
+    progress: Progress,
     task: AbortHandle,
-}
-
-// === impl Connection ===
-
-impl Connection {
-    /// Until the result is dropped, the connection is not closed for the sake of another.
-    pub(super) fn busy(&self) -> Busy {
-        self.busy.fetch_add(1, Ordering::Relaxed);
-        Busy(Arc::clone(&self.busy))
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 /// Accepts for ever.
@@ -85,19 +66,17 @@ pub(super) async fn serve(listener: TcpListener, router: Router, tls: Tls) -> In
         };
         open.retain(|open| !open.task.is_finished());
         if open.len() >= CONNECTIONS_MAX {
-            let idle = open
-                .iter()
-                .position(|open| open.busy.load(Ordering::Relaxed) == 0);
+            let idle = open.iter().position(|open| !open.progress.is_busy());
             match idle {
                 Some(oldest) => open.remove(oldest).task.abort(),
                 None => continue,
             }
         }
-        let busy = Arc::new(AtomicUsize::new(0));
+        let progress = Progress::default();
         let config = tls.as_ref().map(|tls| tls());
-        let task = tokio::spawn(connection(stream, config, router.clone(), Arc::clone(&busy)));
+        let task = tokio::spawn(connection(stream, config, router.clone(), progress.clone()));
         open.push(Open {
-            busy,
+            progress,
             task: task.abort_handle(),
         });
     }
@@ -107,11 +86,15 @@ async fn connection(
     stream: TcpStream,
     config: Option<Arc<rustls::ServerConfig>>,
     router: Router,
-    busy: Arc<AtomicUsize>,
+    progress: Progress,
 ) {
     let _ = stream.set_nodelay(true);
     let Some(config) = config else {
-        return http(stream, router, Connection { shown: None, busy }).await;
+        let connection = Connection {
+            shown: None,
+            progress,
+        };
+        return http(stream, router, connection).await;
     };
     let handshake = timeout(PATIENCE, TlsAcceptor::from(config).accept(stream)).await;
     let Ok(Ok(stream)) = handshake else {
@@ -121,10 +104,11 @@ async fn connection(
     let (_, session) = stream.get_ref();
     let shown = session.peer_certificates().and_then(<[_]>::first);
     let shown = shown.map(|certificate| Shown::of(certificate));
-    http(stream, router, Connection { shown, busy }).await;
+    http(stream, router, Connection { shown, progress }).await;
 }
 
 async fn http(stream: impl AsyncRead + AsyncWrite + Unpin, router: Router, connection: Connection) {
+    let stream = Watched::new(stream, connection.progress.clone());
     let connection = Arc::new(connection);
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
@@ -140,4 +124,61 @@ async fn http(stream: impl AsyncRead + AsyncWrite + Unpin, router: Router, conne
         .half_close(false)
         .serve_connection(TokioIo::new(stream), service)
         .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+
+    use super::super::guard::{AdminToken, Demands, Guard, guard};
+    use super::*;
+
+    const ADDRESS: &str = "127.0.0.1:9180";
+
+    /// A door behind which there is a long answer.
+    fn router(answer: &'static str) -> Router {
+        let demands = Demands {
+            token: Some(AdminToken::of("token")),
+            certificate: false,
+        };
+        let guarded = Guard::new(demands, ADDRESS.parse().unwrap(), &[]);
+        let router = Router::new().route("/", get(move || async move { answer }));
+        router.layer(from_fn_with_state(Arc::new(guarded), guard))
+    }
+
+    #[tokio::test]
+    async fn an_operator_waits_until_the_last_byte_of_the_answer_is_written() {
+        for (length, token) in [(10, "token"), (1000, "token"), (100_000, "token"), (10, "wrong")] {
+            let answer: &'static str = "x".repeat(length).leak();
+            let (mut caller, stream) = duplex(64);
+            let progress = Progress::default();
+            let connection = Connection {
+                shown: None,
+                progress: progress.clone(),
+            };
+            let served = tokio::spawn(http(stream, router(answer), connection));
+            let asked = format!("GET / HTTP/1.1\r\nHost: {ADDRESS}\r\nAuthorization: Bearer {token}\r\n\r\n");
+            caller.write_all(asked.as_bytes()).await.unwrap();
+            let is_operator = token == "token";
+            let mut text = Vec::new();
+            let expected = if is_operator { answer } else { "\"}" };
+            while !text.ends_with(expected.as_bytes()) {
+                let mut byte = [0];
+                assert_eq!(caller.read(&mut byte).await.unwrap(), 1);
+                text.extend(byte);
+                // Until what is left fits between the two.
+                if text.len() + 100 < length {
+                    assert!(progress.is_busy(), "after {} of {length} bytes", text.len());
+                }
+                assert!(is_operator || !progress.is_busy());
+            }
+            while progress.is_busy() {
+                tokio::task::yield_now().await;
+            }
+            drop(caller);
+            served.await.unwrap();
+        }
+    }
 }
