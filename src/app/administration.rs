@@ -2,7 +2,7 @@
 //! What is on disk is opened before anything is served, so that a store that cannot be used is an exit code, and not a
 //! gateway that has forgotten its callers.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 
@@ -143,13 +143,21 @@ impl Administration {
     }
 }
 
-/// Certificates as they are in their files by now; those of the start, if the configuration names others since.
+/// Certificates as they are in their files by now; the last of the same files, if the configuration names others since.
+/// It is the same one as long as the files hold the same: a reload that has nothing to do with them disturbs nobody.
 fn present_tls(first: AdminTls, cell: Arc<Cell>) -> Box<dyn Fn() -> Arc<rustls::ServerConfig> + Send + Sync> {
+    let last = Mutex::new(first);
     Box::new(move || {
         let snapshot = cell.snapshot();
         let present = snapshot.process.admin.as_ref();
         let present = present.and_then(|admin| admin.tls.as_ref());
-        let present = present.filter(|present| **present == first);
-        Arc::clone(present.unwrap_or(&first).config())
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(present) = present
+            && *present == *last
+            && !present.has_the_same_contents(&last)
+        {
+            *last = present.clone();
+        }
+        Arc::clone(last.config())
     })
 }

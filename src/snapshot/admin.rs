@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
@@ -34,6 +35,8 @@ pub struct AdminSettings {
 #[derive(Clone)]
 pub struct AdminTls {
     files: (PathBuf, PathBuf, Option<PathBuf>),
+    /// SHA-256 of what is in each.
+    contents: [Option<[u8; 32]>; 3],
     config: Arc<rustls::ServerConfig>,
 }
 
@@ -43,6 +46,11 @@ impl AdminTls {
     /// Whether a caller must show a certificate.
     pub const fn demands_certificate(&self) -> bool {
         self.files.2.is_some()
+    }
+
+    /// Whether the same is in the files, wherever they are.
+    pub fn has_the_same_contents(&self, other: &Self) -> bool {
+        self.contents == other.contents
     }
 
     /// What connections are accepted with.
@@ -151,6 +159,8 @@ fn compile_tls(tls: config::AdminTls, inputs: Inputs<'_>, mistakes: &mut Mistake
         let text = inputs.files.read(&file.value);
         text.map_err(|error| error.to_string())
     };
+    let files = [Some(&certificate), Some(&key), client_ca.as_ref()];
+    let contents = files.map(|file| hash(&read(file?).ok()?));
     let chain = read(&certificate).and_then(|text| authorities(&text));
     let chain = chain
         .map_err(|error| wrong(&certificate, "certificate", error))
@@ -172,9 +182,14 @@ fn compile_tls(tls: config::AdminTls, inputs: Inputs<'_>, mistakes: &mut Mistake
         .map_err(|error| wrong(&certificate, "certificate", error))
         .ok()?;
     Some(AdminTls {
+        contents,
         files: (certificate.value, key.value, client_ca.map(|file| file.value)),
         config: Arc::new(config),
     })
+}
+
+fn hash(text: &[u8]) -> Option<[u8; 32]> {
+    digest(&SHA256, text).as_ref().try_into().ok()
 }
 
 fn authorities(text: &[u8]) -> Result<Authorities, String> {

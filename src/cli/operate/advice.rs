@@ -39,6 +39,7 @@ pub(super) fn next_step(
             "wrong_host" => {
                 "call it by the address it listens at, or add this name to `hosts` in [admin]".to_owned()
             }
+            "reconnect" => "try again".to_owned(),
             "not_found" => format!("see {look} for what there is"),
             "exists" => format!("see {look}; what is there can be changed"),
             "stale" => format!(

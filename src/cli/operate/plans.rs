@@ -94,7 +94,10 @@ impl Act for Action {
                 step.run(operator, "publish", &question)
             }
             Self::Deprecate(step) => {
-                let question = format!("Deprecate the plan `{}`, which cannot be taken back?", step.target);
+                let question = format!(
+                    "Deprecate the plan `{}`, which cannot be taken back?",
+                    step.target
+                );
                 step.run(operator, "deprecate", &question)
             }
             Self::Close(step) => {

@@ -152,6 +152,10 @@ impl Guard {
             }
             actor = Some(token.actor());
         }
+        // What was verified before they changed might not be verified now.
+        if connection.is_some_and(Connection::is_outdated) {
+            return Err(Problem::reconnect());
+        }
         if self.demands.certificate {
             let shown = connection.and_then(|connection| connection.shown.as_ref());
             let Shown(name) = shown.ok_or_else(Problem::unauthorized)?;

@@ -6,6 +6,7 @@
 //! stranger's never has, so strangers push out each other, and an idle operator, but no operation.
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ use super::written::{Progress, Watched};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Connections at a time.
 const CONNECTIONS_MAX: usize = 64;
+/// How long a connection may be used. Its certificate is looked at once, and may have expired since.
+const AGE_MAX: Duration = Duration::from_secs(10 * 60);
 /// The head of a request; the admin token and an idempotency key are short.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// After a failure to accept, such as too many open files.
@@ -38,12 +41,35 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub type Tls = Option<Box<dyn Fn() -> Arc<rustls::ServerConfig> + Send + Sync>>;
 
 /// What is known of a connection, shared with its requests.
-#[derive(Debug, Default)]
 pub(super) struct Connection {
+    tls: Arc<Tls>,
+    /// What it was accepted with.
+    config: Option<Arc<rustls::ServerConfig>>,
     /// What its TLS has proven.
     pub(super) shown: Option<Shown>,
     /// What there is of an operator's on it. As long as there is something, it is not closed for the sake of another.
     pub(super) progress: Progress,
+}
+
+// === impl Connection ===
+
+impl Connection {
+    fn new(tls: &Arc<Tls>, progress: Progress) -> Self {
+        Self {
+            config: tls.as_ref().as_ref().map(|tls| tls()),
+            tls: Arc::clone(tls),
+            shown: None,
+            progress,
+        }
+    }
+
+    /// Whether it would be accepted with other certificates by now.
+    pub(super) fn is_outdated(&self) -> bool {
+        match (&self.config, self.tls.as_ref()) {
+            (Some(config), Some(tls)) => !Arc::ptr_eq(config, &tls()),
+            (None, _) | (_, None) => false,
+        }
+    }
 }
 
 struct Open {
@@ -55,6 +81,7 @@ struct Open {
 pub(super) async fn serve(listener: TcpListener, router: Router, tls: Tls) -> Infallible {
     // In the order in which they came.
     let mut open: Vec<Open> = Vec::new();
+    let tls = Arc::new(tls);
     loop {
         let (stream, _) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -73,8 +100,8 @@ pub(super) async fn serve(listener: TcpListener, router: Router, tls: Tls) -> In
             }
         }
         let progress = Progress::default();
-        let config = tls.as_ref().map(|tls| tls());
-        let task = tokio::spawn(connection(stream, config, router.clone(), progress.clone()));
+        let accepted = Connection::new(&tls, progress.clone());
+        let task = tokio::spawn(connection(stream, router.clone(), accepted));
         open.push(Open {
             progress,
             task: task.abort_handle(),
@@ -82,19 +109,10 @@ pub(super) async fn serve(listener: TcpListener, router: Router, tls: Tls) -> In
     }
 }
 
-async fn connection(
-    stream: TcpStream,
-    config: Option<Arc<rustls::ServerConfig>>,
-    router: Router,
-    progress: Progress,
-) {
+async fn connection(stream: TcpStream, router: Router, mut connection: Connection) {
     let _ = stream.set_nodelay(true);
-    let Some(config) = config else {
-        let connection = Connection {
-            shown: None,
-            progress,
-        };
-        return http(stream, router, connection).await;
+    let Some(config) = connection.config.clone() else {
+        return http(stream, router, connection, AGE_MAX).await;
     };
     let handshake = timeout(PATIENCE, TlsAcceptor::from(config).accept(stream)).await;
     let Ok(Ok(stream)) = handshake else {
@@ -103,11 +121,16 @@ async fn connection(
     };
     let (_, session) = stream.get_ref();
     let shown = session.peer_certificates().and_then(<[_]>::first);
-    let shown = shown.map(|certificate| Shown::of(certificate));
-    http(stream, router, Connection { shown, progress }).await;
+    connection.shown = shown.map(|certificate| Shown::of(certificate));
+    http(stream, router, connection, AGE_MAX).await;
 }
 
-async fn http(stream: impl AsyncRead + AsyncWrite + Unpin, router: Router, connection: Connection) {
+async fn http(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    router: Router,
+    connection: Connection,
+    age_max: Duration,
+) {
     let stream = Watched::new(stream, connection.progress.clone());
     let connection = Arc::new(connection);
     let router = TowerToHyperService::new(router);
@@ -116,14 +139,19 @@ async fn http(stream: impl AsyncRead + AsyncWrite + Unpin, router: Router, conne
         request.extensions_mut().insert(Arc::clone(&connection));
         router.call(request)
     });
+    let mut served = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(PATIENCE)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .half_close(false)
+            .serve_connection(TokioIo::new(stream), service)
+    );
     // Whatever ends it is the caller's affair.
-    let _ = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .half_close(false)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    if timeout(age_max, served.as_mut()).await.is_err() {
+        served.as_mut().graceful_shutdown();
+        let _ = timeout(PATIENCE, served).await;
+    }
 }
 
 #[cfg(test)]
@@ -154,11 +182,8 @@ mod tests {
             let answer: &'static str = "x".repeat(length).leak();
             let (mut caller, stream) = duplex(64);
             let progress = Progress::default();
-            let connection = Connection {
-                shown: None,
-                progress: progress.clone(),
-            };
-            let served = tokio::spawn(http(stream, router(answer), connection));
+            let connection = Connection::new(&Arc::new(None), progress.clone());
+            let served = tokio::spawn(http(stream, router(answer), connection, AGE_MAX));
             let asked = format!("GET / HTTP/1.1\r\nHost: {ADDRESS}\r\nAuthorization: Bearer {token}\r\n\r\n");
             caller.write_all(asked.as_bytes()).await.unwrap();
             let is_operator = token == "token";
@@ -180,5 +205,26 @@ mod tests {
             drop(caller);
             served.await.unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_used_all_the_time_ends_all_the_same() {
+        let (mut caller, stream) = duplex(1024);
+        let connection = Connection::new(&Arc::new(None), Progress::default());
+        let age_max = Duration::from_millis(100);
+        let served = tokio::spawn(http(stream, router("short"), connection, age_max));
+        let asked = format!("GET / HTTP/1.1\r\nHost: {ADDRESS}\r\n\r\n");
+        let begun = std::time::Instant::now();
+        let mut answers = 0;
+        while caller.write_all(asked.as_bytes()).await.is_ok() {
+            let mut text = [0; 1024];
+            match caller.read(&mut text).await {
+                Ok(read @ 1..) => answers += u32::from(text[..read].starts_with(b"HTTP/1.1 401 ")),
+                Ok(0) | Err(_) => break,
+            }
+            assert!(begun.elapsed() < Duration::from_secs(5));
+        }
+        assert!(answers > 1 && begun.elapsed() >= age_max, "{answers}");
+        served.await.unwrap();
     }
 }

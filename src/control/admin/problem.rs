@@ -3,7 +3,7 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 
 use crate::control::registrar::Refusal;
@@ -17,7 +17,7 @@ pub(super) struct Problem {
 }
 
 /// Every code with its status.
-pub(super) const CODES: [(u16, &str); 18] = [
+pub(super) const CODES: [(u16, &str); 19] = [
     (400, "bad_request"),
     (401, "unauthorized"),
     (403, "cross_origin"),
@@ -30,6 +30,7 @@ pub(super) const CODES: [(u16, &str); 18] = [
     (412, "stale"),
     (413, "body_too_large"),
     (415, "unsupported_media_type"),
+    (421, "reconnect"),
     (421, "wrong_host"),
     (422, "idempotency_key_reused"),
     (422, "invalid"),
@@ -61,6 +62,13 @@ impl Problem {
         Self::new(
             "wrong_host",
             "`Host` is no name of the admin API; see `admin.hosts`",
+        )
+    }
+
+    pub(super) fn reconnect() -> Self {
+        Self::new(
+            "reconnect",
+            "the certificates of the admin API have changed since this connection was made; make another one",
         )
     }
 
@@ -123,6 +131,9 @@ impl Problem {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.code == "reconnect" {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

@@ -124,7 +124,12 @@ fn keys_are_listed_of_one_subscription_and_not_of_all_that_begin_so() {
         let listed = scene.show(&format!("/v1/subscriptions/{id}/keys"));
         assert_eq!(listed.status, status, "{id}: {}", listed.text());
         let made = scene.post(&format!("/v1/subscriptions/{id}/keys"), &json!({}));
-        assert_eq!(made.status, if status == 200 { 201 } else { 404 }, "{id}: {}", made.text());
+        assert_eq!(
+            made.status,
+            if status == 200 { 201 } else { 404 },
+            "{id}: {}",
+            made.text()
+        );
     }
 }
 

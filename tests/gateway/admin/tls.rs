@@ -115,6 +115,19 @@ impl Door {
 
     /// The whole answer, and the certificate that the gateway showed.
     fn exchange(&self, request: Request, shown: Option<&Pair>) -> Option<(String, CertificateDer<'static>)> {
+        let mut stream = self.connect(shown);
+        let request = request
+            .host(&self.address().to_string())
+            .header("Connection", "close");
+        stream.write_all(&request.bytes()).ok()?;
+        let mut text = Vec::new();
+        let _ = stream.read_to_end(&mut text);
+        let certificate = stream.conn.peer_certificates()?.first()?.clone().into_owned();
+        Some((String::from_utf8_lossy(&text).into_owned(), certificate))
+    }
+
+    /// A connection on which no byte has gone yet.
+    fn connect(&self, shown: Option<&Pair>) -> StreamOwned<ClientConnection, TcpStream> {
         let mut roots = RootCertStore::empty();
         roots.add(self.server.der().clone()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -133,15 +146,7 @@ impl Door {
         };
         let name = ServerName::try_from("127.0.0.1").unwrap();
         let session = ClientConnection::new(Arc::new(config), name).unwrap();
-        let mut stream = StreamOwned::new(session, connect(self.address()));
-        let request = request
-            .host(&self.address().to_string())
-            .header("Connection", "close");
-        stream.write_all(&request.bytes()).ok()?;
-        let mut text = Vec::new();
-        let _ = stream.read_to_end(&mut text);
-        let certificate = stream.conn.peer_certificates()?.first()?.clone().into_owned();
-        Some((String::from_utf8_lossy(&text).into_owned(), certificate))
+        StreamOwned::new(session, connect(self.address()))
     }
 }
 
@@ -238,7 +243,11 @@ fn a_page_in_a_browser_changes_nothing_although_the_browser_shows_the_certificat
             .header("Sec-Fetch-Site", "cross-site");
         assert_eq!(ask(looked), done(200), "{admin}");
         let deprecate = request("POST", "/v1/plans/orders/gold/deprecate").header("Content-Length", "0");
-        assert_eq!(ask(deprecate.header("Sec-Fetch-Site", "none")), done(200), "{admin}");
+        assert_eq!(
+            ask(deprecate.header("Sec-Fetch-Site", "none")),
+            done(200),
+            "{admin}"
+        );
         assert_eq!(ask(site("same-origin")), done(200), "{admin}");
     }
 }
@@ -284,6 +293,51 @@ fn a_new_certificate_needs_no_restart_and_a_bad_one_changes_nothing() {
         (shown().1 == next.certificate).then_some(())
     });
     assert!(shown().0.starts_with("HTTP/1.1 200"));
+}
+
+#[test]
+fn whose_authority_is_taken_away_has_nothing_done_on_an_open_connection_either() {
+    let door = Door::start(MUTUAL);
+    let alice = pair(&door.clients, "alice", false);
+    let asked = get("/v1/snapshot").host(&door.address().to_string());
+    let mut stream = door.connect(Some(&alice));
+    let mut ask = || {
+        stream.write_all(&asked.bytes()).unwrap();
+        let mut text = String::new();
+        while !text.ends_with('}') {
+            let mut bytes = [0; 4096];
+            let read = stream.read(&mut bytes).unwrap();
+            assert!(read > 0, "{text}");
+            text.push_str(&String::from_utf8_lossy(&bytes[..read]));
+        }
+        text
+    };
+    assert!(ask().starts_with("HTTP/1.1 200 "));
+    // A reload that leaves the certificates as they are ends nothing.
+    let generation = |text: &str| {
+        text.split("\"generation\":")
+            .nth(1)
+            .map(|rest| rest[..1].to_owned())
+    };
+    let reload = request("POST", "/v1/reload").header("Content-Length", "0");
+    assert_eq!(door.ask(reload, Some(&alice)).unwrap().0, 202);
+    let reloaded = wait_until("the reload", || {
+        let text = ask();
+        (generation(&text).as_deref() != Some("1")).then_some(text)
+    });
+    assert!(reloaded.starts_with("HTTP/1.1 200 "), "{reloaded}");
+    let others = authority();
+    door.gateway.write("tls/clients.pem", &others.pem());
+    let refused = wait_until("the new authority", || {
+        let text = ask();
+        (!text.starts_with("HTTP/1.1 200 ")).then_some(text)
+    });
+    assert!(refused.starts_with("HTTP/1.1 421 "), "{refused}");
+    assert!(refused.contains("\"reconnect\""), "{refused}");
+    assert_eq!(stream.read(&mut [0; 1]).unwrap_or(0), 0, "it stays open");
+    assert!(door.ask(get("/v1/snapshot"), Some(&alice)).is_none());
+    let bob = pair(&others, "bob", false);
+    assert_eq!(door.ask(get("/v1/snapshot"), Some(&bob)).unwrap().0, 200);
 }
 
 #[test]

@@ -116,7 +116,9 @@ fn a_key_is_renewed_with_and_without_grace_and_ends_when_it_is_told() {
     let renewed = desk.types(&format!("key renew {} --grace 0s --yes --quiet", ids(&desk)[1]));
     let newer = only_line(&renewed).to_owned();
     assert_eq!((opens(&scene, &new), opens(&scene, &newer)), (401, 200));
-    let all = desk.types(&format!("key renew --all {SUBSCRIPTION} --grace 0s --yes --quiet"));
+    let all = desk.types(&format!(
+        "key renew --all {SUBSCRIPTION} --grace 0s --yes --quiet"
+    ));
     let newest = only_line(&all).to_owned();
     assert_eq!(
         [&old, &new, &newer, &newest].map(|key| opens(&scene, key)),

@@ -85,8 +85,12 @@ fn a_planted_secret_is_nowhere_but_in_the_answer_that_gives_it_out() {
             get(&format!("/v1/subscriptions/{text}/keys")),
             json_body(post(&format!("/v1/subscriptions/{text}/keys"), "{}")),
             json_body(post(&format!("/v1/subscriptions/{text}/keys/renew"), "{}")),
-            json_body(post(&format!("/v1/subscriptions/{text}/move"), r#"{"plan":"gold"}"#)),
-            json_body(request("PUT", &format!("/v1/subscriptions/{text}")).body("{}")).header("If-Match", "*"),
+            json_body(post(
+                &format!("/v1/subscriptions/{text}/move"),
+                r#"{"plan":"gold"}"#,
+            )),
+            json_body(request("PUT", &format!("/v1/subscriptions/{text}")).body("{}"))
+                .header("If-Match", "*"),
             request("POST", &format!("/v1/subscriptions/{text}/close")).header("Content-Length", "0"),
         ] {
             let answer = scene.tell(pasted);
