@@ -248,7 +248,7 @@ impl App {
             .chain(&metrics)
             .map(|bound| bound.address)
             .collect();
-        administration.serve(&cell, &index, hangups.sender)?;
+        administration.serve(&cell, &index, hangups.sender, &telemetry)?;
         for bound in &listeners {
             tracing::info!(event = "listening", name = "listener", address = %bound.address, "callers connect here");
         }

@@ -17,6 +17,7 @@ use crate::control::state::{OpenState, StateError, Store, open};
 use crate::proxy::Cell;
 use crate::snapshot::{AdminTls, ProcessSettings};
 use crate::subscription::Index;
+use crate::telemetry::Telemetry;
 
 /// What is on disk, and a socket.
 pub(super) struct Prepared {
@@ -117,6 +118,7 @@ impl Administration {
         cell: &Arc<Cell>,
         index: &Arc<Index>,
         reload: mpsc::Sender<&'static str>,
+        telemetry: &Telemetry,
     ) -> Result<(), StartError> {
         let (Some(registrar), Some(door)) = (self.registrar, self.door) else {
             return Ok(());
@@ -139,7 +141,7 @@ impl Administration {
             certificate: tls.as_ref().is_some_and(AdminTls::demands_certificate),
         };
         let tls = tls.map(|tls| present_tls(tls, Arc::clone(cell)));
-        Ok(serve(api, demands, &hosts, bound.listen()?, tls)?)
+        Ok(serve(api, demands, &hosts, bound.listen()?, tls, telemetry)?)
     }
 }
 

@@ -15,6 +15,7 @@ mod openapi;
 mod operations;
 mod plans;
 mod problem;
+mod sign_ins;
 mod subscribers;
 mod views;
 mod written;
@@ -40,9 +41,11 @@ use call::Call;
 use guard::{Guard, guard};
 use operations::{Operation, operations};
 use problem::Problem;
+use sign_ins::SignIns;
 
 use super::Publish;
 use super::registrar::Registrar;
+use crate::telemetry::Telemetry;
 
 /// Threads that wait for the disk.
 const BLOCKING_THREADS: usize = 4;
@@ -72,9 +75,12 @@ pub fn serve(
     hosts: &[String],
     listener: TcpListener,
     tls: Tls,
+    telemetry: &Telemetry,
 ) -> std::io::Result<()> {
     let address = listener.local_addr()?;
-    let router = router(Arc::new(api), Guard::new(demands, address, hosts));
+    let sign_ins = Arc::new(SignIns::new(telemetry));
+    let guarded = Guard::new(demands, Arc::clone(&sign_ins), address, hosts);
+    let router = router(Arc::new(api), guarded);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
@@ -84,7 +90,7 @@ pub fn serve(
         .spawn(move || {
             let served: std::io::Result<Infallible> = runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
-                Ok(listen::serve(listener, router, tls).await)
+                Ok(listen::serve(listener, router, tls, &sign_ins).await)
             });
             let Err(error) = served;
             tracing::error!(event = "admin_ended", %error, "the admin API has ended");

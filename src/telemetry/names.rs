@@ -312,6 +312,13 @@ pub const SUBSCRIPTIONS: Named<Gauge, 0> =
 pub const APPLICATIONS: Named<Gauge, 0> =
     Named::gauge("tollgate_applications", "Applications in the index.", []);
 
+/// Alert on `unauthorized` and `handshake_failed`: somebody tries what they do not have.
+pub const ADMIN_SIGN_INS: Named<Counter, 1> = Named::counter(
+    "tollgate_admin_sign_ins_total",
+    "Requests and failed TLS handshakes at the admin API's door, by how far they got.",
+    ["outcome"],
+);
+
 // === the gateway itself ===
 
 /// The access log's writer fell behind; the requests themselves were served.
@@ -362,6 +369,7 @@ pub const ALL: &[Description] = &[
     CONFIG_LAST_SUCCESS.describe(),
     SUBSCRIPTIONS.describe(),
     APPLICATIONS.describe(),
+    ADMIN_SIGN_INS.describe(),
     ACCESS_LOG_LINES_DROPPED.describe(),
     METRIC_SERIES_FOLDED.describe(),
     BUILD_INFO.describe(),

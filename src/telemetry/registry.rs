@@ -76,6 +76,8 @@ pub struct Telemetry {
     pub subscriptions: Arc<Gauge>,
     /// [`names::APPLICATIONS`].
     pub applications: Arc<Gauge>,
+    /// [`names::ADMIN_SIGN_INS`]: `outcome`.
+    pub admin_sign_ins: CounterFamily<1>,
     /// [`names::ACCESS_LOG_LINES_DROPPED`].
     pub access_log_lines_dropped: Arc<Counter>,
     registry: Registry,
@@ -138,6 +140,7 @@ impl Telemetry {
             config_last_success: registrar.single(&names::CONFIG_LAST_SUCCESS)?,
             subscriptions: registrar.single(&names::SUBSCRIPTIONS)?,
             applications: registrar.single(&names::APPLICATIONS)?,
+            admin_sign_ins: registrar.family(&names::ADMIN_SIGN_INS)?,
             access_log_lines_dropped: registrar.single(&names::ACCESS_LOG_LINES_DROPPED)?,
             registry: registrar.registry,
             hooks: Mutex::default(),

@@ -82,7 +82,8 @@ impl Call {
     ) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
         let actor = parts.extensions.remove::<Actor>();
-        let actor = actor.ok_or_else(Problem::unauthorized)?;
+        // Nobody comes here but past the guard, which says who it is.
+        let actor = actor.ok_or_else(Problem::failed)?;
         let query = read_query(parts.uri.query().unwrap_or_default(), operation)?;
         judge_condition(&parts.headers, operation)?;
         let body = tokio::time::timeout(BODY_WAIT, read_body(&parts.headers, body));

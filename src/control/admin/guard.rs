@@ -21,6 +21,7 @@ use http::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN};
 
 use super::listen::Connection;
 use super::problem::Problem;
+use super::sign_ins::{SignIn, SignIns};
 use super::written::Answering;
 use crate::control::private_file::{self, PrivateFileError};
 use crate::control::registrar::Actor;
@@ -50,6 +51,7 @@ pub(super) struct Shown(String);
 pub(super) struct Guard {
     demands: Demands,
     hosts: Vec<String>,
+    sign_ins: Arc<SignIns>,
 }
 
 /// The token in this file, which is made if there is none.
@@ -128,18 +130,27 @@ impl Shown {
 
 impl Guard {
     /// With the names under which a listener at this address is called.
-    pub(super) fn new(demands: Demands, address: SocketAddr, configured: &[String]) -> Self {
+    pub(super) fn new(
+        demands: Demands,
+        sign_ins: Arc<SignIns>,
+        address: SocketAddr,
+        configured: &[String],
+    ) -> Self {
         let port = address.port();
         let mut hosts = vec![address.to_string()];
         for name in ["localhost", "127.0.0.1", "[::1]"] {
             hosts.push(format!("{name}:{port}"));
         }
         hosts.extend(configured.iter().cloned());
-        Self { demands, hosts }
+        Self {
+            demands,
+            hosts,
+            sign_ins,
+        }
     }
 
     /// Who shows everything that is asked for. A certificate says more of somebody than the token that all share.
-    fn identify(&self, request: &Request, connection: Option<&Connection>) -> Result<Actor, Problem> {
+    fn identify(&self, request: &Request, connection: Option<&Connection>) -> Result<Actor, SignIn> {
         let mut actor = None;
         if let Some(token) = &self.demands.token {
             let mut shown = request.headers().get_all(AUTHORIZATION).iter();
@@ -148,23 +159,23 @@ impl Guard {
                 _ => None,
             };
             if !shown.is_some_and(|shown| token.is(shown)) {
-                return Err(Problem::unauthorized());
+                return Err(SignIn::Unauthorized);
             }
             actor = Some(token.actor());
         }
         // What was verified before they changed might not be verified now.
         if connection.is_some_and(Connection::is_outdated) {
-            return Err(Problem::reconnect());
+            return Err(SignIn::Reconnect);
         }
         if self.demands.certificate {
             let shown = connection.and_then(|connection| connection.shown.as_ref());
-            let Shown(name) = shown.ok_or_else(Problem::unauthorized)?;
+            let Shown(name) = shown.ok_or(SignIn::Unauthorized)?;
             actor = Some(Actor(name.clone()));
         }
-        actor.ok_or_else(Problem::unauthorized)
+        actor.ok_or(SignIn::Unauthorized)
     }
 
-    fn judge(&self, request: &Request, connection: Option<&Connection>) -> Result<Actor, Problem> {
+    fn judge(&self, request: &Request, connection: Option<&Connection>) -> Result<Actor, SignIn> {
         let actor = self.identify(request, connection)?;
         let mut named = request.headers().get_all(HOST).iter();
         let host = match (named.next(), named.next()) {
@@ -173,18 +184,35 @@ impl Guard {
         };
         let ours = |host: &str| self.hosts.iter().any(|own| own.eq_ignore_ascii_case(host));
         if !host.is_some_and(ours) {
-            return Err(Problem::wrong_host());
+            return Err(SignIn::WrongHost);
         }
         if !request.method().is_safe() && is_of_a_page(request) {
-            return Err(Problem::cross_origin());
+            return Err(SignIn::CrossOrigin);
         }
         Ok(actor)
+    }
+
+    /// What is said to somebody who is turned away.
+    fn problem(&self, outcome: SignIn) -> Problem {
+        match outcome {
+            SignIn::Admitted | SignIn::Unauthorized | SignIn::HandshakeFailed => {
+                Problem::unauthorized(self.demands.token.is_some())
+            }
+            SignIn::Reconnect => Problem::reconnect(),
+            SignIn::WrongHost => Problem::wrong_host(),
+            SignIn::CrossOrigin => Problem::cross_origin(),
+        }
     }
 }
 
 pub(super) async fn guard(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
     let connection = request.extensions_mut().remove::<Arc<Connection>>();
-    match guard.judge(&request, connection.as_deref()) {
+    let judged = guard.judge(&request, connection.as_deref());
+    let outcome = judged.as_ref().err().copied().unwrap_or(SignIn::Admitted);
+    guard
+        .sign_ins
+        .note(outcome, connection.as_deref().and_then(|own| own.peer));
+    match judged {
         Ok(actor) => {
             let busy = connection.map(|connection| connection.progress.begin());
             request.extensions_mut().insert(actor);
@@ -194,7 +222,7 @@ pub(super) async fn guard(State(guard): State<Arc<Guard>>, mut request: Request,
                 None => answer,
             }
         }
-        Err(problem) => problem.into_response(),
+        Err(outcome) => guard.problem(outcome).into_response(),
     }
 }
 

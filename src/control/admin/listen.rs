@@ -6,6 +6,7 @@
 //! stranger's never has, so strangers push out each other, and an idle operator, but no operation.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::guard::Shown;
+use super::sign_ins::{SignIn, SignIns};
 use super::written::{Progress, Watched};
 
 /// How long a handshake, the head of a request and a pause between two requests may take.
@@ -42,6 +44,8 @@ pub type Tls = Option<Box<dyn Fn() -> Arc<rustls::ServerConfig> + Send + Sync>>;
 
 /// What is known of a connection, shared with its requests.
 pub(super) struct Connection {
+    /// From where.
+    pub(super) peer: Option<IpAddr>,
     tls: Arc<Tls>,
     /// What it was accepted with.
     config: Option<Arc<rustls::ServerConfig>>,
@@ -54,8 +58,9 @@ pub(super) struct Connection {
 // === impl Connection ===
 
 impl Connection {
-    fn new(tls: &Arc<Tls>, progress: Progress) -> Self {
+    fn new(peer: Option<IpAddr>, tls: &Arc<Tls>, progress: Progress) -> Self {
         Self {
+            peer,
             config: tls.as_ref().as_ref().map(|tls| tls()),
             tls: Arc::clone(tls),
             shown: None,
@@ -78,12 +83,17 @@ struct Open {
 }
 
 /// Accepts for ever.
-pub(super) async fn serve(listener: TcpListener, router: Router, tls: Tls) -> Infallible {
+pub(super) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    tls: Tls,
+    sign_ins: &Arc<SignIns>,
+) -> Infallible {
     // In the order in which they came.
     let mut open: Vec<Open> = Vec::new();
     let tls = Arc::new(tls);
     loop {
-        let (stream, _) = match listener.accept().await {
+        let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(event = "admin_accept_failed", %error, "no connection could be accepted");
@@ -100,8 +110,9 @@ pub(super) async fn serve(listener: TcpListener, router: Router, tls: Tls) -> In
             }
         }
         let progress = Progress::default();
-        let accepted = Connection::new(&tls, progress.clone());
-        let task = tokio::spawn(connection(stream, router.clone(), accepted));
+        let accepted = Connection::new(Some(peer.ip()), &tls, progress.clone());
+        let task = connection(stream, router.clone(), accepted, Arc::clone(sign_ins));
+        let task = tokio::spawn(task);
         open.push(Open {
             progress,
             task: task.abort_handle(),
@@ -109,15 +120,14 @@ pub(super) async fn serve(listener: TcpListener, router: Router, tls: Tls) -> In
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, mut connection: Connection) {
+async fn connection(stream: TcpStream, router: Router, mut connection: Connection, sign_ins: Arc<SignIns>) {
     let _ = stream.set_nodelay(true);
     let Some(config) = connection.config.clone() else {
         return http(stream, router, connection, AGE_MAX).await;
     };
     let handshake = timeout(PATIENCE, TlsAcceptor::from(config).accept(stream)).await;
     let Ok(Ok(stream)) = handshake else {
-        // Strangers make no lines of log.
-        return;
+        return sign_ins.note(SignIn::HandshakeFailed, connection.peer);
     };
     let (_, session) = stream.get_ref();
     let shown = session.peer_certificates().and_then(<[_]>::first);
@@ -162,6 +172,7 @@ mod tests {
 
     use super::super::guard::{AdminToken, Demands, Guard, guard};
     use super::*;
+    use crate::telemetry::Telemetry;
 
     const ADDRESS: &str = "127.0.0.1:9180";
 
@@ -171,7 +182,9 @@ mod tests {
             token: Some(AdminToken::of("token")),
             certificate: false,
         };
-        let guarded = Guard::new(demands, ADDRESS.parse().unwrap(), &[]);
+        let telemetry = Telemetry::new("test").unwrap();
+        let sign_ins = Arc::new(SignIns::new(&telemetry));
+        let guarded = Guard::new(demands, sign_ins, ADDRESS.parse().unwrap(), &[]);
         let router = Router::new().route("/", get(move || async move { answer }));
         router.layer(from_fn_with_state(Arc::new(guarded), guard))
     }
@@ -182,7 +195,7 @@ mod tests {
             let answer: &'static str = "x".repeat(length).leak();
             let (mut caller, stream) = duplex(64);
             let progress = Progress::default();
-            let connection = Connection::new(&Arc::new(None), progress.clone());
+            let connection = Connection::new(None, &Arc::new(None), progress.clone());
             let served = tokio::spawn(http(stream, router(answer), connection, AGE_MAX));
             let asked = format!("GET / HTTP/1.1\r\nHost: {ADDRESS}\r\nAuthorization: Bearer {token}\r\n\r\n");
             caller.write_all(asked.as_bytes()).await.unwrap();
@@ -210,7 +223,7 @@ mod tests {
     #[tokio::test]
     async fn a_connection_that_is_used_all_the_time_ends_all_the_same() {
         let (mut caller, stream) = duplex(1024);
-        let connection = Connection::new(&Arc::new(None), Progress::default());
+        let connection = Connection::new(None, &Arc::new(None), Progress::default());
         let age_max = Duration::from_millis(100);
         let served = tokio::spawn(http(stream, router("short"), connection, age_max));
         let asked = format!("GET / HTTP/1.1\r\nHost: {ADDRESS}\r\n\r\n");

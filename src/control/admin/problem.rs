@@ -14,6 +14,8 @@ pub(super) struct Problem {
     status: StatusCode,
     code: &'static str,
     detail: String,
+    /// Whether a bearer token would help.
+    challenge: bool,
 }
 
 /// Every code with its status.
@@ -51,11 +53,20 @@ impl Problem {
             status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             code,
             detail: detail.into(),
+            challenge: false,
         }
     }
 
-    pub(super) fn unauthorized() -> Self {
-        Self::new("unauthorized", "show the admin token: Authorization: Bearer ...")
+    /// With or without a token among what is asked for.
+    pub(super) fn unauthorized(token: bool) -> Self {
+        let detail = match token {
+            true => "show the admin token: Authorization: Bearer ...",
+            false => "show a certificate that `tls.client_ca` has signed",
+        };
+        Self {
+            challenge: token,
+            ..Self::new("unauthorized", detail)
+        }
     }
 
     pub(super) fn wrong_host() -> Self {
@@ -134,7 +145,7 @@ impl Problem {
         if self.code == "reconnect" {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        if self.status == StatusCode::UNAUTHORIZED {
+        if self.challenge {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response

@@ -167,6 +167,7 @@ fn touched() -> Result<Telemetry, TelemetryError> {
         config_last_success,
         subscriptions,
         applications,
+        admin_sign_ins,
         access_log_lines_dropped,
         registry: _,
         hooks: _,
@@ -192,6 +193,7 @@ fn touched() -> Result<Telemetry, TelemetryError> {
     jwks_quarantined.child(&["acme"]).set(1);
     key_last_used.child(&["acme", "2024-a"]).set(1_700_000_000);
     config_reloads.child(&["applied"]).inc();
+    admin_sign_ins.child(&["admitted"]).inc();
     for gauge in [
         in_flight_requests,
         config_generation,

@@ -341,6 +341,75 @@ fn whose_authority_is_taken_away_has_nothing_done_on_an_open_connection_either()
 }
 
 #[test]
+fn whoever_is_turned_away_is_counted_and_named_by_nothing_but_an_address() {
+    let door = Door::start(&format!("{TOKEN}\n{MUTUAL}"));
+    let alice = pair(&door.clients, "alice", false);
+    let stranger = pair(&authority(), "stranger-4711", false);
+    let planted = "planted-7f3c9b1e5d";
+    let token = door.token();
+    let ask = |asked: Request, shown: &Pair| door.ask(asked, Some(shown)).map(|(status, _)| status);
+    for (count, status, asked) in [
+        (2, Some(401), get(&format!("/{planted}")).bearer(planted)),
+        (1, Some(401), get("/v1/snapshot")),
+        (3, Some(200), get("/v1/snapshot").bearer(&token)),
+        (
+            2,
+            Some(403),
+            post(&format!("/v1/{planted}"), "{}")
+                .bearer(&token)
+                .header("Origin", planted),
+        ),
+    ] {
+        for _ in 0..count {
+            assert_eq!(ask(asked.clone(), &alice), status);
+        }
+    }
+    for _ in 0..4 {
+        assert_eq!(ask(get("/v1/snapshot").bearer(&token), &stranger), None);
+    }
+    let sum = |outcome| {
+        let labels = [("outcome", outcome)];
+        door.gateway
+            .metrics()
+            .sum("tollgate_admin_sign_ins_total", &labels)
+    };
+    for (outcome, count) in [
+        ("unauthorized", 3.0),
+        ("admitted", 3.0),
+        ("cross_origin", 2.0),
+        ("wrong_host", 0.0),
+        ("reconnect", 0.0),
+    ] {
+        assert_eq!(sum(outcome), count, "{outcome}");
+    }
+    // A handshake may fail after the caller has been told.
+    wait_until("all handshakes", || {
+        (sum("handshake_failed") == 4.0).then_some(())
+    });
+    let lines: Vec<Value> = door
+        .gateway
+        .log_lines()
+        .iter()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    for outcome in ["unauthorized", "cross_origin", "handshake_failed"] {
+        let told = lines
+            .iter()
+            .filter(|line| line["event"] == "admin_refused" && line["outcome"] == outcome);
+        let told: Vec<&Value> = told.collect();
+        assert_eq!(told.len(), 1, "{outcome}: {told:?}");
+        assert_eq!(
+            (&told[0]["peer"], &told[0]["count"]),
+            (&"127.0.0.1".into(), &1.into())
+        );
+    }
+    let log = door.gateway.log_lines().join("\n");
+    for secret in [planted, "stranger-4711", &token] {
+        assert!(!log.contains(secret), "{secret}");
+    }
+}
+
+#[test]
 fn whoever_connects_and_says_nothing_keeps_nobody_out() {
     for admin in [TOKEN.to_owned(), format!("{TOKEN}\n{TLS}")] {
         let door = Door::start(&admin);
