@@ -14,6 +14,10 @@ use crate::time::UnixTime;
 
 /// Ids of what went along that one entry tells, so that a note keeps its bound: with the longest ids, 25 KiB.
 const IDS_MAX: usize = 100;
+/// A page ends after so many bytes of notes, and those that were read along with the last of them.
+const PAGE_BYTES: usize = 1024 * 1024;
+/// Notes read from the store at once; each may have hundreds of thousands of bytes.
+const NOTES_AT_ONCE: usize = 8;
 
 /// What changes, for the log; values never hold secrets.
 pub(super) struct Note {
@@ -171,29 +175,44 @@ impl Note {
 // === impl Registrar ===
 
 impl Registrar {
-    /// At most `limit` entries with a number below `before`, the newest first.
+    /// At most `limit` entries with a number below `before`, the newest first; fewer than there are where they are long.
     ///
     /// # Errors
     /// When they cannot be read.
     pub fn audit(&self, before: Option<Revision>, limit: usize) -> Result<Vec<AuditEntry>, Refusal> {
-        let notes = self.store.notes(before, limit)?;
-        let entries = notes.into_iter().map(|(revision, note)| {
-            let kept: Kept = serde_json::from_slice(&note)
-                .map_err(|error| StoreError::Damaged(format!("note {}: {error}", revision.0)))?;
-            Ok(AuditEntry {
-                revision: revision.0,
-                at: shown_time(kept.at),
-                actor: kept.actor,
-                action: kept.action,
-                target: kept.target,
-                before: kept.before,
-                after: kept.after,
-                removed: kept.removed,
-                moved: kept.moved,
-            })
-        });
-        entries.collect()
+        let mut entries: Vec<AuditEntry> = Vec::new();
+        let mut bytes = 0_usize;
+        let mut before = before;
+        while entries.len() < limit && bytes < PAGE_BYTES {
+            let wanted = NOTES_AT_ONCE.min(limit.saturating_sub(entries.len()));
+            let notes = self.store.notes(before, wanted)?;
+            if notes.is_empty() {
+                break;
+            }
+            for (revision, note) in notes {
+                before = Some(revision);
+                bytes = bytes.saturating_add(note.len());
+                entries.push(read(revision, &note)?);
+            }
+        }
+        Ok(entries)
     }
+}
+
+fn read(revision: Revision, note: &[u8]) -> Result<AuditEntry, Refusal> {
+    let kept: Kept = serde_json::from_slice(note)
+        .map_err(|error| StoreError::Damaged(format!("note {}: {error}", revision.0)))?;
+    Ok(AuditEntry {
+        revision: revision.0,
+        at: shown_time(kept.at),
+        actor: kept.actor,
+        action: kept.action,
+        target: kept.target,
+        before: kept.before,
+        after: kept.after,
+        removed: kept.removed,
+        moved: kept.moved,
+    })
 }
 
 /// A view as a note keeps it.

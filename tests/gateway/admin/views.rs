@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tollgate::token::Algorithm::Es256;
 
 use super::{Scene, config, json_body};
-use crate::harness::{Gateway, Issuer, get, post, wait_until};
+use crate::harness::{Gateway, Issuer, get, post, request, wait_until};
 use crate::keys::{KeyServer, Page, issuer};
 
 const ACME: &str = "/v1/issuers/https:%2F%2Facme.example%2F";
@@ -385,4 +385,37 @@ fn every_setting_in_force_is_shown_with_its_origin() {
         "800ms"
     );
     assert_eq!(shown["generation"], 2);
+}
+
+#[test]
+fn a_page_of_the_audit_log_ends_where_its_entries_are_long() {
+    let scene = Scene::start();
+    assert_eq!(scene.application("mobile").status, 201);
+    let changes = 24;
+    for change in 0..changes {
+        let sets = (0..100).map(|set| json!({ "c": format!("{change}-{set}-{}", "x".repeat(240)) }));
+        let sets: Vec<Value> = sets.collect();
+        let body = json!({ "claim_sets": sets, "client_ids": sets.iter().map(|set| json!({ "id": set["c"] })).collect::<Vec<_>>() });
+        let replaced = request("PUT", "/v1/applications/mobile").body(body.to_string());
+        let replaced = scene.tell(json_body(replaced).header("If-Match", "*"));
+        assert_eq!(replaced.status, 200, "{}", replaced.text());
+    }
+    let mut revisions = Vec::new();
+    let mut path = "/v1/audit?limit=1000".to_owned();
+    let pages = loop {
+        let page = scene.show(&path);
+        assert_eq!(page.status, 200);
+        assert!(page.body.len() < 2 * 1024 * 1024, "{} bytes", page.body.len());
+        let page = page.json();
+        let items = page["items"].as_array().unwrap();
+        assert!(!items.is_empty());
+        revisions.push(items.iter().map(|item| item["revision"].as_u64().unwrap()).collect::<Vec<_>>());
+        match page["next"].as_u64() {
+            Some(next) => path = format!("/v1/audit?limit=1000&before={next}"),
+            None => break revisions.len(),
+        }
+    };
+    assert!(pages > 1);
+    let all: Vec<u64> = (1..=changes + 1).rev().collect();
+    assert_eq!(revisions.concat(), all);
 }
