@@ -29,7 +29,7 @@ use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
-use axum::routing::{MethodFilter, on};
+use axum::routing::on;
 use tokio::sync::mpsc;
 
 pub use explaining::{Explain, Question};
@@ -112,13 +112,13 @@ fn router(api: Arc<AdminApi>, guarded: Guard) -> Router {
 }
 
 fn handler(operation: Operation) -> axum::routing::MethodRouter<Arc<AdminApi>> {
-    let filter = MethodFilter::try_from(operation.method.clone()).unwrap_or(MethodFilter::TRACE);
+    let filter = operation.verb.filter();
     let operation = Arc::new(operation);
     let handle = move |State(api): State<Arc<AdminApi>>, parameters: PathParams, request: Request| {
         let operation = Arc::clone(&operation);
         async move {
             let answer = answer(&operation, api, &parameters, request).await;
-            if !operation.method.is_safe() {
+            if operation.verb.changes() {
                 let status = answer.status().as_u16();
                 tracing::info!(
                     event = "admin_request",

@@ -284,7 +284,7 @@ impl Answer {
 fn judge_condition(headers: &HeaderMap, operation: &Operation) -> Result<(), Problem> {
     let takes = [Field::IfMatch, Field::IfMatchRequired];
     let is_taken = operation.fields.iter().any(|field| takes.contains(field));
-    if headers.contains_key(IF_MATCH) && !is_taken && !operation.method.is_safe() {
+    if headers.contains_key(IF_MATCH) && !is_taken && operation.verb.changes() {
         return Err(Problem::bad_request("this operation takes no `If-Match`"));
     }
     Ok(())

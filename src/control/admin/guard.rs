@@ -243,3 +243,36 @@ fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("Bearer").then_some(token)
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+    use axum::http::header::WWW_AUTHENTICATE;
+
+    use super::*;
+    use crate::telemetry::Telemetry;
+
+    #[test]
+    fn whoever_is_turned_away_is_told_what_is_asked_for() {
+        let telemetry = Telemetry::new("test").unwrap();
+        for (token, certificate, said, challenge) in [
+            (true, false, "the admin token", true),
+            (true, true, "the admin token", true),
+            (false, true, "a certificate", false),
+        ] {
+            let demands = Demands {
+                token: token.then(|| AdminToken::of("token")),
+                certificate,
+            };
+            let sign_ins = Arc::new(SignIns::new(&telemetry));
+            let guard = Guard::new(demands, sign_ins, "127.0.0.1:9180".parse().unwrap(), &[]);
+            let outcome = guard.judge(&Request::new(Body::empty()), None).unwrap_err();
+            let problem = guard.problem(outcome);
+            assert!(format!("{problem:?}").contains(said), "{problem:?}");
+            let answer = problem.into_response();
+            assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+            let told = answer.headers().contains_key(WWW_AUTHENTICATE);
+            assert_eq!(told, challenge, "{said}");
+        }
+    }
+}

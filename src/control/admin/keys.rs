@@ -1,12 +1,11 @@
 //! API keys over HTTP: the operations, and the functions that ask the registrar.
 //! The text of a key leaves through [`given`] alone.
 
-use http::Method;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::call::{Answer, Call};
-use super::operations::{Field, Operation};
+use super::operations::{Field, Operation, Verb};
 use super::problem::Problem;
 use super::subscribers::subscription_id;
 use crate::control::registrar::{ApiKeyView, GivenApiKey};
@@ -27,7 +26,7 @@ pub(super) fn operations() -> Vec<Operation> {
     use Field::{Etag, IdempotencyKey, IfMatch, IfMatchRequired};
     vec![
         Operation {
-            method: Method::GET,
+            verb: Verb::Get,
             path: "/v1/subscriptions/{id}/keys",
             id: "list_api_keys",
             summary: "The API keys of a subscription, the oldest first",
@@ -38,7 +37,7 @@ pub(super) fn operations() -> Vec<Operation> {
             run: list,
         },
         Operation {
-            method: Method::POST,
+            verb: Verb::Post,
             path: "/v1/subscriptions/{id}/keys",
             id: "create_api_key",
             summary: "Give out an API key; only this answer has its text",
@@ -49,7 +48,7 @@ pub(super) fn operations() -> Vec<Operation> {
             run: create,
         },
         Operation {
-            method: Method::POST,
+            verb: Verb::Post,
             path: "/v1/subscriptions/{id}/keys/renew",
             id: "renew_api_keys",
             summary: "Give out an API key in the place of all good ones of a subscription",
@@ -60,7 +59,7 @@ pub(super) fn operations() -> Vec<Operation> {
             run: renew_all,
         },
         Operation {
-            method: Method::GET,
+            verb: Verb::Get,
             path: "/v1/keys/{id}",
             id: "get_api_key",
             summary: "One API key, without its text",
@@ -71,7 +70,7 @@ pub(super) fn operations() -> Vec<Operation> {
             run: get,
         },
         Operation {
-            method: Method::PUT,
+            verb: Verb::Put,
             path: "/v1/keys/{id}",
             id: "expire_api_key",
             summary: "Set until when an API key is good",
@@ -82,7 +81,7 @@ pub(super) fn operations() -> Vec<Operation> {
             run: expire,
         },
         Operation {
-            method: Method::POST,
+            verb: Verb::Post,
             path: "/v1/keys/{id}/renew",
             id: "renew_api_key",
             summary: "Give out an API key in the place of this one",
@@ -93,7 +92,7 @@ pub(super) fn operations() -> Vec<Operation> {
             run: renew,
         },
         Operation {
-            method: Method::POST,
+            verb: Verb::Post,
             path: "/v1/keys/{id}/revoke",
             id: "revoke_api_key",
             summary: "Take an API key back for good",

@@ -15,10 +15,7 @@ pub fn document() -> Value {
     for operation in operations() {
         let item = paths.entry(operation.path).or_insert_with(|| json!({}));
         if let Some(item) = item.as_object_mut() {
-            item.insert(
-                operation.method.as_str().to_ascii_lowercase(),
-                described(&operation),
-            );
+            item.insert(operation.verb.name().to_owned(), described(&operation));
         }
     }
     let mut codes: Vec<&str> = CODES.iter().map(|(_, code)| *code).collect();
@@ -119,7 +116,7 @@ fn refusals(operation: &Operation) -> Vec<u16> {
     let when = [
         (400, true),
         (401, true),
-        (403, !operation.method.is_safe()),
+        (403, operation.verb.changes()),
         (404, operation.path.contains('{')),
         (408, true),
         (409, changes),

@@ -1,7 +1,7 @@
 //! Every operation of the admin API: one list, of which the router and the OpenAPI document are made.
 //! What is not in it is 404; what is in it is described.
 
-use http::Method;
+use axum::routing::MethodFilter;
 
 use super::call::{Answer, Call};
 use super::problem::Problem;
@@ -9,7 +9,7 @@ use super::{configuration, explaining, issuers, keys, openapi, plans, subscriber
 
 /// One operation.
 pub(super) struct Operation {
-    pub(super) method: Method,
+    pub(super) verb: Verb,
     /// With its parameters in braces, as axum and OpenAPI both write them.
     pub(super) path: &'static str,
     /// Unique.
@@ -27,6 +27,15 @@ pub(super) struct Operation {
     pub(super) run: fn(&Call) -> Result<Answer, Problem>,
 }
 
+/// What is done to a path. There is no other method, and none for which there would be no route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    Get,
+    Post,
+    Put,
+    Delete,
+}
+
 /// Header fields that an operation understands, or sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Field {
@@ -38,6 +47,37 @@ pub(super) enum Field {
     IfMatchRequired,
     /// It may be sent again under the same key.
     IdempotencyKey,
+}
+
+// === impl Verb ===
+
+impl Verb {
+    pub(super) const fn filter(self) -> MethodFilter {
+        match self {
+            Self::Get => MethodFilter::GET,
+            Self::Post => MethodFilter::POST,
+            Self::Put => MethodFilter::PUT,
+            Self::Delete => MethodFilter::DELETE,
+        }
+    }
+
+    /// As OpenAPI writes it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::Post => "post",
+            Self::Put => "put",
+            Self::Delete => "delete",
+        }
+    }
+
+    /// Whether it changes something.
+    pub(super) const fn changes(self) -> bool {
+        match self {
+            Self::Get => false,
+            Self::Post | Self::Put | Self::Delete => true,
+        }
+    }
 }
 
 const PAGE: &[&str] = &["after", "limit"];
@@ -53,7 +93,7 @@ fn most() -> Vec<Operation> {
     use Field::{Etag, IdempotencyKey, IfMatch, IfMatchRequired};
     vec![
         Operation {
-            method: Method::GET,
+            verb: Verb::Get,
             path: "/v1/applications",
             id: "list_applications",
             summary: "Applications, in the order of ids",
@@ -64,7 +104,7 @@ fn most() -> Vec<Operation> {
             run: subscribers::list_applications,
         },
         Operation {
-            method: Method::POST,
+            verb: Verb::Post,
             path: "/v1/applications",
             id: "create_application",
             summary: "Make an application",
@@ -75,7 +115,7 @@ fn most() -> Vec<Operation> {
             run: subscribers::create_application,
         },
         Operation {
-            method: Method::GET,
+            verb: Verb::Get,
             path: "/v1/applications/{id}",
             id: "get_application",
             summary: "One application",
@@ -86,7 +126,7 @@ fn most() -> Vec<Operation> {
             run: subscribers::get_application,
         },
         Operation {
-            method: Method::PUT,
+            verb: Verb::Put,
             path: "/v1/applications/{id}",
             id: "replace_application",
             summary: "Replace what an application says of itself",
@@ -97,7 +137,7 @@ fn most() -> Vec<Operation> {
             run: subscribers::replace_application,
         },
         Operation {
-            method: Method::DELETE,
+            verb: Verb::Delete,
             path: "/v1/applications/{id}",
             id: "delete_application",
             summary: "Remove an application with its subscriptions and keys",
@@ -108,7 +148,7 @@ fn most() -> Vec<Operation> {
             run: subscribers::delete_application,
         },
         Operation {
-            method: Method::POST,
+            verb: Verb::Post,
             path: "/v1/applications/{id}/suspend",
             id: "suspend_application",
             summary: "Put all subscriptions of an application out of force",
@@ -119,7 +159,7 @@ fn most() -> Vec<Operation> {
             run: subscribers::suspend_application,
         },
         Operation {
-            method: Method::POST,
+            verb: Verb::Post,
             path: "/v1/applications/{id}/resume",
             id: "resume_application",
             summary: "End the suspension of an application",
@@ -130,7 +170,7 @@ fn most() -> Vec<Operation> {
             run: subscribers::resume_application,
         },
         Operation {
-            method: Method::GET,
+            verb: Verb::Get,
             path: "/v1/subscriptions",
             id: "list_subscriptions",
             summary: "Subscriptions, in the order of ids",
@@ -141,7 +181,7 @@ fn most() -> Vec<Operation> {
             run: subscribers::list_subscriptions,
         },
         Operation {
-            method: Method::POST,
+            verb: Verb::Post,
             path: "/v1/subscriptions",
             id: "create_subscription",
             summary: "Subscribe an application to a plan",
@@ -152,7 +192,7 @@ fn most() -> Vec<Operation> {
             run: subscribers::create_subscription,
         },
         Operation {
-            method: Method::GET,
+            verb: Verb::Get,
             path: "/v1/subscriptions/{id}",
             id: "get_subscription",
             summary: "One subscription",
@@ -163,7 +203,7 @@ fn most() -> Vec<Operation> {
             run: subscribers::get_subscription,
         },
         Operation {
-            method: Method::PUT,
+            verb: Verb::Put,
             path: "/v1/subscriptions/{id}",
             id: "date_subscription",
             summary: "Set from when and until when a subscription is in force",
@@ -173,13 +213,38 @@ fn most() -> Vec<Operation> {
             fields: &[Etag, IfMatchRequired],
             run: subscribers::date_subscription,
         },
-        action("accept", "Accept a pending subscription", subscribers::accept),
-        action("reject", "Reject a pending subscription", subscribers::reject),
-        action("pause", "Pause an accepted subscription", subscribers::pause),
-        action("resume", "Resume a paused subscription", subscribers::resume),
-        action("close", "Close a subscription for good", subscribers::close),
+        action(
+            "/v1/subscriptions/{id}/accept",
+            "accept_subscription",
+            "Accept a pending subscription",
+            subscribers::accept,
+        ),
+        action(
+            "/v1/subscriptions/{id}/reject",
+            "reject_subscription",
+            "Reject a pending subscription",
+            subscribers::reject,
+        ),
+        action(
+            "/v1/subscriptions/{id}/pause",
+            "pause_subscription",
+            "Pause an accepted subscription",
+            subscribers::pause,
+        ),
+        action(
+            "/v1/subscriptions/{id}/resume",
+            "resume_subscription",
+            "Resume a paused subscription",
+            subscribers::resume,
+        ),
+        action(
+            "/v1/subscriptions/{id}/close",
+            "close_subscription",
+            "Close a subscription for good",
+            subscribers::close,
+        ),
         Operation {
-            method: Method::POST,
+            verb: Verb::Post,
             path: "/v1/subscriptions/{id}/move",
             id: "move_subscription",
             summary: "Move a subscription to another plan of its API",
@@ -209,14 +274,21 @@ fn most() -> Vec<Operation> {
                 plans::get,
             )
         },
-        plan_step("publish", "Put a plan on offer", plans::publish),
         plan_step(
-            "deprecate",
+            "/v1/plans/{api}/{plan}/publish",
+            "publish_plan",
+            "Put a plan on offer",
+            plans::publish,
+        ),
+        plan_step(
+            "/v1/plans/{api}/{plan}/deprecate",
+            "deprecate_plan",
             "Take no new subscriptions to a plan",
             plans::deprecate,
         ),
         plan_step(
-            "close",
+            "/v1/plans/{api}/{plan}/close",
+            "close_plan",
             "Close a plan with its subscriptions, for good",
             plans::close,
         ),
@@ -266,7 +338,7 @@ fn most() -> Vec<Operation> {
             )
         },
         Operation {
-            method: Method::POST,
+            verb: Verb::Post,
             path: "/v1/reload",
             id: "reload",
             summary: "Read the configuration anew, as on SIGHUP",
@@ -277,7 +349,7 @@ fn most() -> Vec<Operation> {
             run: views::reload,
         },
         Operation {
-            method: Method::POST,
+            verb: Verb::Post,
             path: "/v1/explain",
             id: "explain",
             summary: "What would become of a request, and what decides it",
@@ -297,48 +369,30 @@ fn most() -> Vec<Operation> {
 }
 
 /// A step in a subscription's life.
-fn action(name: &'static str, summary: &'static str, run: fn(&Call) -> Result<Answer, Problem>) -> Operation {
-    let (path, id) = match name {
-        "accept" => ("/v1/subscriptions/{id}/accept", "accept_subscription"),
-        "reject" => ("/v1/subscriptions/{id}/reject", "reject_subscription"),
-        "pause" => ("/v1/subscriptions/{id}/pause", "pause_subscription"),
-        "resume" => ("/v1/subscriptions/{id}/resume", "resume_subscription"),
-        _ => ("/v1/subscriptions/{id}/close", "close_subscription"),
-    };
+fn action(
+    path: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    run: fn(&Call) -> Result<Answer, Problem>,
+) -> Operation {
     Operation {
-        method: Method::POST,
-        path,
-        id,
-        summary,
-        query: &[],
-        body: None,
+        verb: Verb::Post,
         done: (200, Some("Subscription")),
         fields: &[Field::Etag, Field::IfMatch],
-        run,
+        ..view(path, id, summary, "", run)
     }
 }
 
 /// A step in a plan's life.
 fn plan_step(
-    name: &'static str,
+    path: &'static str,
+    id: &'static str,
     summary: &'static str,
     run: fn(&Call) -> Result<Answer, Problem>,
 ) -> Operation {
-    let (path, id) = match name {
-        "publish" => ("/v1/plans/{api}/{plan}/publish", "publish_plan"),
-        "deprecate" => ("/v1/plans/{api}/{plan}/deprecate", "deprecate_plan"),
-        _ => ("/v1/plans/{api}/{plan}/close", "close_plan"),
-    };
     Operation {
-        method: Method::POST,
-        path,
-        id,
-        summary,
-        query: &[],
-        body: None,
         done: (200, Some("Plan")),
-        fields: &[Field::Etag, Field::IfMatch],
-        run,
+        ..action(path, id, summary, run)
     }
 }
 
@@ -351,7 +405,7 @@ fn view(
     run: fn(&Call) -> Result<Answer, Problem>,
 ) -> Operation {
     Operation {
-        method: Method::GET,
+        verb: Verb::Get,
         path,
         id,
         summary,

@@ -39,7 +39,10 @@ pub(super) fn audit(call: &Call) -> Answered {
     });
     let entries = call.api.registrar.audit(before.transpose()?, limit)?;
     // A page may be short because its entries are long; the first entry of all has the number 1.
-    let next = entries.last().map(|entry| entry.revision).filter(|last| *last > 1);
+    let next = entries
+        .last()
+        .map(|entry| entry.revision)
+        .filter(|last| *last > 1);
     Answer::ok(&match next {
         Some(next) => json!({ "items": entries, "next": next }),
         None => json!({ "items": entries }),

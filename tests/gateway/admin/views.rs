@@ -409,7 +409,12 @@ fn a_page_of_the_audit_log_ends_where_its_entries_are_long() {
         let page = page.json();
         let items = page["items"].as_array().unwrap();
         assert!(!items.is_empty());
-        revisions.push(items.iter().map(|item| item["revision"].as_u64().unwrap()).collect::<Vec<_>>());
+        revisions.push(
+            items
+                .iter()
+                .map(|item| item["revision"].as_u64().unwrap())
+                .collect::<Vec<_>>(),
+        );
         match page["next"].as_u64() {
             Some(next) => path = format!("/v1/audit?limit=1000&before={next}"),
             None => break revisions.len(),
