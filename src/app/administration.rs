@@ -12,7 +12,7 @@ use super::explaining::Explainer;
 use crate::api::Stages;
 use crate::control::Publish;
 use crate::control::admin::{AdminApi, AdminToken, Demands, open_token, serve};
-use crate::control::registrar::Registrar;
+use crate::control::registrar::{Actor, Registrar};
 use crate::control::state::{OpenState, StateError, Store, open};
 use crate::proxy::Cell;
 use crate::snapshot::{AdminTls, ProcessSettings};
@@ -37,6 +37,8 @@ struct Door {
 pub(super) struct Administration {
     registrar: Option<Arc<Registrar>>,
     door: Option<Door>,
+    /// Who shows the token.
+    actor: Option<Actor>,
 }
 
 // === impl Prepared ===
@@ -77,9 +79,13 @@ impl Prepared {
             return Ok(Administration {
                 registrar: None,
                 door: None,
+                actor: None,
             });
         };
-        index.set_key_secret(state.api_key_secret()?);
+        let secret = state.api_key_secret()?;
+        let token = door.as_ref().and_then(|door| door.token.as_ref());
+        let actor = token.map(|token| token.actor(&secret));
+        index.set_key_secret(secret);
         let OpenState { store, .. } = state;
         let store: Box<dyn Store> = Box::new(store);
         let cell = Arc::clone(cell) as Arc<dyn Publish>;
@@ -101,6 +107,7 @@ impl Prepared {
         Ok(Administration {
             registrar: Some(Arc::new(registrar)),
             door,
+            actor,
         })
     }
 }
@@ -137,7 +144,7 @@ impl Administration {
             reload,
         };
         let demands = Demands {
-            token,
+            token: token.zip(self.actor),
             certificate: tls.as_ref().is_some_and(AdminTls::demands_certificate),
         };
         let tls = tls.map(|tls| present_tls(tls, Arc::clone(cell)));

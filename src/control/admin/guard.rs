@@ -25,6 +25,7 @@ use super::sign_ins::{SignIn, SignIns};
 use super::written::Answering;
 use crate::control::private_file::{self, PrivateFileError};
 use crate::control::registrar::Actor;
+use crate::subscription::ApiKeySecret;
 
 /// So much of a certificate's name goes into the audit log.
 const NAME_CHARS_MAX: usize = 200;
@@ -37,8 +38,8 @@ pub struct AdminToken([u8; 32]);
 /// What an operator must show: all of it. That nothing is asked for cannot be configured, and is nobody let in.
 #[derive(Default)]
 pub struct Demands {
-    /// The token.
-    pub token: Option<AdminToken>,
+    /// The token, and who shows it.
+    pub token: Option<(AdminToken, Actor)>,
     /// A certificate, which TLS has verified.
     pub certificate: bool,
 }
@@ -81,10 +82,12 @@ impl AdminToken {
         Self(bytes)
     }
 
-    /// Whoever shows it, for the audit log: enough of the digest to tell one token from the next, of which nothing
-    /// leads back to the token.
-    pub fn actor(&self) -> Actor {
-        Actor(format!("admin:{}", beginning(&self.0)))
+    /// Whoever shows it, for the audit log: enough of a hash to tell one token from the next. It is under the store's
+    /// secret: without that, whoever reads the log cannot even try guesses at a token that somebody chose.
+    pub fn actor(&self, secret: &ApiKeySecret) -> Actor {
+        // No API key holds a space, so this is the hash of none.
+        let hash = secret.hash(&format!("operator {}", hexadecimal(&self.0)));
+        Actor(format!("admin:{}", beginning(&hash)))
     }
 
     fn is(&self, shown: &str) -> bool {
@@ -152,7 +155,7 @@ impl Guard {
     /// Who shows everything that is asked for. A certificate says more of somebody than the token that all share.
     fn identify(&self, request: &Request, connection: Option<&Connection>) -> Result<Actor, SignIn> {
         let mut actor = None;
-        if let Some(token) = &self.demands.token {
+        if let Some((token, bearer_of_it)) = &self.demands.token {
             let mut shown = request.headers().get_all(AUTHORIZATION).iter();
             let shown = match (shown.next(), shown.next()) {
                 (Some(value), None) => value.to_str().ok().and_then(bearer),
@@ -161,7 +164,7 @@ impl Guard {
             if !shown.is_some_and(|shown| token.is(shown)) {
                 return Err(SignIn::Unauthorized);
             }
-            actor = Some(token.actor());
+            actor = Some(bearer_of_it.clone());
         }
         // What was verified before they changed might not be verified now.
         if connection.is_some_and(Connection::is_outdated) {
@@ -236,7 +239,11 @@ fn is_of_a_page(request: &Request) -> bool {
 
 /// Enough of a digest to tell one from the next.
 fn beginning(digest: &[u8]) -> String {
-    digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(digest.get(..4).unwrap_or(digest))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn bearer(value: &str) -> Option<&str> {
@@ -261,7 +268,7 @@ mod tests {
             (false, true, "a certificate", false),
         ] {
             let demands = Demands {
-                token: token.then(|| AdminToken::of("token")),
+                token: token.then(|| (AdminToken::of("token"), Actor("admin".to_owned()))),
                 certificate,
             };
             let sign_ins = Arc::new(SignIns::new(&telemetry));

@@ -172,6 +172,7 @@ mod tests {
 
     use super::super::guard::{AdminToken, Demands, Guard, guard};
     use super::*;
+    use crate::control::registrar::Actor;
     use crate::telemetry::Telemetry;
 
     const ADDRESS: &str = "127.0.0.1:9180";
@@ -179,7 +180,7 @@ mod tests {
     /// A door behind which there is a long answer.
     fn router(answer: &'static str) -> Router {
         let demands = Demands {
-            token: Some(AdminToken::of("token")),
+            token: Some((AdminToken::of("token"), Actor("admin".to_owned()))),
             certificate: false,
         };
         let telemetry = Telemetry::new("test").unwrap();

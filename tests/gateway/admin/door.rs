@@ -3,6 +3,7 @@
 
 use std::os::unix::fs::MetadataExt as _;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::json;
 
 use super::{Scene, json_body};
@@ -243,6 +244,17 @@ fn what_there_is_to_see_is_there_and_the_token_is_nowhere() {
         assert!(answer.text().contains(expected), "{path}: {}", answer.text());
         seen.push_str(&answer.text());
     }
+    // Who shows the token is told from others by nothing that a guess could be tried at.
+    let audit = scene.show("/v1/audit").json();
+    let actor = audit["items"][0]["actor"].as_str().unwrap();
+    let (_, told) = actor.split_once("admin:").unwrap();
+    assert!(
+        told.len() == 8 && told.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        "{actor}"
+    );
+    let digest = digest(&SHA256, scene.token().as_bytes());
+    let bare: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(!bare.contains(told), "{actor}");
     seen.push_str(&scene.gateway.status_page("/metrics").text());
     seen.push_str(&scene.gateway.log_lines().join("\n"));
     let store = std::fs::read(scene.gateway.directory().join("state/tollgate.redb")).unwrap();
