@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -22,7 +21,6 @@ use http::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN};
 use super::listen::Connection;
 use super::problem::Problem;
 use super::sign_ins::{SignIn, SignIns};
-use super::written::Answering;
 use crate::control::private_file::{self, PrivateFileError};
 use crate::control::registrar::Actor;
 use crate::subscription::ApiKeySecret;
@@ -217,13 +215,9 @@ pub(super) async fn guard(State(guard): State<Arc<Guard>>, mut request: Request,
         .note(outcome, connection.as_deref().and_then(|own| own.peer));
     match judged {
         Ok(actor) => {
-            let busy = connection.map(|connection| connection.progress.begin());
+            let _busy = connection.map(|connection| connection.progress.begin());
             request.extensions_mut().insert(actor);
-            let answer = next.run(request).await;
-            match busy {
-                Some(busy) => answer.map(|body| Body::new(Answering::new(body, busy))),
-                None => answer,
-            }
+            next.run(request).await
         }
         Err(outcome) => guard.problem(outcome).into_response(),
     }
@@ -253,6 +247,7 @@ fn bearer(value: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
     use axum::http::StatusCode;
     use axum::http::header::WWW_AUTHENTICATE;
 

@@ -1,8 +1,8 @@
 //! How far the answer to an operator is: asked for, handed over to be written, written.
 //!
 //! A connection that is closed for the sake of another must have nothing of an operator's on it, and an answer may be the
-//! only one that has the text of an API key. What writes it takes it before it is written; so the connection itself is
-//! watched, and the answer is gone when nothing is left to be flushed.
+//! only one that has the text of an API key. It is handed over whole, and what writes it takes it before it is written; so
+//! the connection itself is watched, and the answer is gone when nothing is left to be flushed.
 
 use std::io;
 use std::pin::Pin;
@@ -10,9 +10,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 
-use axum::body::Body;
-use bytes::Bytes;
-use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 const IDLE: u8 = 0;
@@ -26,12 +23,6 @@ pub(super) struct Progress(Arc<AtomicU8>);
 /// An operator's request, until its answer is handed over; dropping it is that.
 #[derive(Debug)]
 pub(super) struct Busy(Progress);
-
-/// The body of an answer to an operator.
-pub(super) struct Answering {
-    body: Body,
-    _busy: Busy,
-}
 
 /// A connection that tells when everything is written.
 pub(super) struct Watched<S> {
@@ -63,34 +54,6 @@ impl Progress {
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.0.store(HANDED_OVER, Ordering::Relaxed);
-    }
-}
-
-// === impl Answering ===
-
-impl Answering {
-    pub(super) const fn new(body: Body, busy: Busy) -> Self {
-        Self { body, _busy: busy }
-    }
-}
-
-impl hyper::body::Body for Answering {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 
