@@ -30,7 +30,9 @@ pub use audit::{Along, AuditEntry};
 pub use paging::Page;
 pub use plans::PlanView;
 pub use refusal::Refusal;
-pub use subscriptions::{Action, Dates, Filter, Move, NewSubscription, SubscriptionView};
+pub use subscriptions::{
+    Action, Dates, Filter, Move, NewSubscription, SubscriptionView, is_id as is_subscription_id,
+};
 
 use audit::Note;
 use kept::Kept;

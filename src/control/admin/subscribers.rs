@@ -3,7 +3,7 @@
 
 use super::call::{Answer, Call};
 use super::problem::Problem;
-use crate::control::registrar::{Action, ApplicationView, Filter, SubscriptionView};
+use crate::control::registrar::{Action, ApplicationView, Filter, SubscriptionView, is_subscription_id};
 
 type Answered = Result<Answer, Problem>;
 
@@ -110,8 +110,7 @@ pub(super) fn move_subscription(call: &Call) -> Answered {
 /// be none may be a key that somebody has pasted there, and is not repeated.
 pub(super) fn subscription_id(call: &Call) -> Result<&str, Problem> {
     let id = call.parameter("id");
-    let is_whole = id.split(':').count() == 3 && id.split(':').all(|part| !part.is_empty());
-    is_whole
+    is_subscription_id(id)
         .then_some(id)
         .ok_or_else(|| Problem::not_found("there is no such subscription"))
 }

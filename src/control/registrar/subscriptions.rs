@@ -539,7 +539,7 @@ pub(super) fn id_of(application: &ApplicationId, plan: &PlanId) -> String {
 }
 
 /// Whether a subscription can have this id.
-pub(super) fn is_id(id: &str) -> bool {
+pub fn is_id(id: &str) -> bool {
     id.split(':').count() == 3 && id.split(':').all(|part| !part.is_empty())
 }
 
