@@ -222,6 +222,7 @@ impl App {
         let verdicts = Arc::new(Verdicts::new(snapshot.process.token_cache_entries));
         let administration = control.begin(&index, &cell, &stages)?;
         watch_cells(&telemetry, &cell, &index, &verdicts);
+        let store_troubles = administration.watch_store(&telemetry);
         note_applied(&telemetry, &snapshot);
         for warning in &snapshot.warnings {
             tracing::warn!(event = "configuration_warning", "{warning}");
@@ -269,7 +270,7 @@ impl App {
             let endpoints = StatusEndpoints {
                 telemetry: Arc::clone(&telemetry),
                 readiness: Arc::clone(&readiness),
-                troubles: troubles(&cell),
+                troubles: troubles(&cell, store_troubles),
             };
             let mut service = ListeningService::new("metrics".to_owned(), endpoints);
             service.threads = Some(1);
@@ -396,12 +397,15 @@ fn moment(time: UnixTime) -> String {
         .map_or_else(|_| "the beginning".to_owned(), |time| time.to_string())
 }
 
-/// Names the issuers whose keys are not here, or could not be refreshed in time.
-fn troubles(cell: &Arc<Cell>) -> Box<dyn Fn() -> String + Send + Sync> {
+/// Names the issuers whose keys are not here, or could not be refreshed in time, and says if the store fails.
+fn troubles(
+    cell: &Arc<Cell>,
+    of_store: Box<dyn Fn() -> String + Send + Sync>,
+) -> Box<dyn Fn() -> String + Send + Sync> {
     let cell = Arc::clone(cell);
     Box::new(move || {
         let now = Clock.now();
-        let mut lines = String::new();
+        let mut lines = of_store();
         for issuer in &cell.snapshot().issuers {
             let trouble = match issuer.trouble(now) {
                 None => continue,

@@ -13,7 +13,7 @@ use crate::api::Stages;
 use crate::control::Publish;
 use crate::control::admin::{AdminApi, AdminToken, Demands, open_token, serve};
 use crate::control::registrar::{Actor, Registrar};
-use crate::control::state::{OpenState, StateError, Store, open};
+use crate::control::state::{Attempts, OpenState, StateError, Store, StoreHealth, Watched, open};
 use crate::proxy::Cell;
 use crate::snapshot::{AdminTls, ProcessSettings};
 use crate::subscription::Index;
@@ -36,6 +36,7 @@ struct Door {
 /// What changes callers' rights at run time.
 pub(super) struct Administration {
     registrar: Option<Arc<Registrar>>,
+    health: Arc<StoreHealth>,
     door: Option<Door>,
     /// Who shows the token.
     actor: Option<Actor>,
@@ -75,9 +76,11 @@ impl Prepared {
         stages: &Arc<Stages>,
     ) -> Result<Administration, StartError> {
         let Self { state, door } = self;
+        let health = Arc::new(StoreHealth::default());
         let Some(state) = state else {
             return Ok(Administration {
                 registrar: None,
+                health,
                 door: None,
                 actor: None,
             });
@@ -87,7 +90,7 @@ impl Prepared {
         let actor = token.map(|token| token.actor(&secret));
         index.set_key_secret(secret);
         let OpenState { store, .. } = state;
-        let store: Box<dyn Store> = Box::new(store);
+        let store: Box<dyn Store> = Box::new(Watched::new(store, Arc::clone(&health)));
         let cell = Arc::clone(cell) as Arc<dyn Publish>;
         let declared = cell.snapshot();
         let registrar =
@@ -106,6 +109,7 @@ impl Prepared {
         );
         Ok(Administration {
             registrar: Some(Arc::new(registrar)),
+            health,
             door,
             actor,
         })
@@ -117,6 +121,30 @@ impl Prepared {
 impl Administration {
     pub(super) fn registrar(&self) -> Option<Arc<Registrar>> {
         self.registrar.clone()
+    }
+
+    /// What there is to say of the store: in metrics, and as lines below the word `ready`.
+    pub(super) fn watch_store(&self, telemetry: &Telemetry) -> Box<dyn Fn() -> String + Send + Sync> {
+        let health = Arc::clone(&self.health);
+        telemetry.on_scrape(Box::new(move |telemetry| {
+            let StoreHealth { reads, writes } = &*health;
+            telemetry
+                .store_failing
+                .set((reads.last_failed() || writes.last_failed()).into());
+            for (operation, attempts) in [("read", reads), ("write", writes)] {
+                let failures = telemetry.store_failures.child(&[operation]);
+                failures.raise_to(attempts.failures());
+            }
+        }));
+        let health = Arc::clone(&self.health);
+        Box::new(move || {
+            let StoreHealth { reads, writes } = &*health;
+            let line = |what: &str, attempts: &Attempts| match attempts.last_failed() {
+                true => format!("store: {what}\n"),
+                false => String::new(),
+            };
+            [line("cannot be read", reads), line("cannot be written", writes)].concat()
+        })
     }
 
     /// Opens the door, if there is one.

@@ -10,6 +10,7 @@ pub mod records;
 mod embedded;
 mod open;
 mod store;
+mod watched;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -20,3 +21,4 @@ pub use store::{
     Batch, CHANGES_KEPT, Changes, CommitError, ID_BYTES_MAX, Key, Kind, NOTE_BYTES_MAX, Revision, Store,
     StoreError, VALUE_BYTES_MAX, Versioned, Write,
 };
+pub use watched::{Attempts, StoreHealth, Watched};

@@ -1,8 +1,8 @@
 //! What the gateway says of itself: `/metrics` for Prometheus, `/live` and `/ready` for whoever starts and routes.
 //!
 //! Live means that the process answers. Ready means that its listeners accept and that the first key fetches are done
-//! or timed out; it is not taken back for issuers that are down later, whose callers get 503 while all others are served.
-//! Those are named below the word.
+//! or timed out; it is not taken back for issuers that are down later, whose callers get 503 while all others are served,
+//! nor for a store that fails, which no request needs. Those are named below the word.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

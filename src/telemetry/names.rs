@@ -319,6 +319,20 @@ pub const ADMIN_SIGN_INS: Named<Counter, 1> = Named::counter(
     ["outcome"],
 );
 
+/// Requests are decided without the store; changes are refused with 503 meanwhile.
+pub const STORE_FAILING: Named<Gauge, 0> = Named::gauge(
+    "tollgate_store_failing",
+    "1 while the last attempt to read or to write the store has failed, else 0.",
+    [],
+);
+
+/// `operation` is `read` or `write`; what failed is in the log.
+pub const STORE_FAILURES: Named<Counter, 1> = Named::counter(
+    "tollgate_store_failures_total",
+    "Attempts to read or write the store that failed.",
+    ["operation"],
+);
+
 // === the gateway itself ===
 
 /// The access log's writer fell behind; the requests themselves were served.
@@ -370,6 +384,8 @@ pub const ALL: &[Description] = &[
     SUBSCRIPTIONS.describe(),
     APPLICATIONS.describe(),
     ADMIN_SIGN_INS.describe(),
+    STORE_FAILING.describe(),
+    STORE_FAILURES.describe(),
     ACCESS_LOG_LINES_DROPPED.describe(),
     METRIC_SERIES_FOLDED.describe(),
     BUILD_INFO.describe(),

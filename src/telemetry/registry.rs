@@ -78,6 +78,10 @@ pub struct Telemetry {
     pub applications: Arc<Gauge>,
     /// [`names::ADMIN_SIGN_INS`]: `outcome`.
     pub admin_sign_ins: CounterFamily<1>,
+    /// [`names::STORE_FAILING`].
+    pub store_failing: Arc<Gauge>,
+    /// [`names::STORE_FAILURES`]: `operation`.
+    pub store_failures: CounterFamily<1>,
     /// [`names::ACCESS_LOG_LINES_DROPPED`].
     pub access_log_lines_dropped: Arc<Counter>,
     registry: Registry,
@@ -141,6 +145,8 @@ impl Telemetry {
             subscriptions: registrar.single(&names::SUBSCRIPTIONS)?,
             applications: registrar.single(&names::APPLICATIONS)?,
             admin_sign_ins: registrar.family(&names::ADMIN_SIGN_INS)?,
+            store_failing: registrar.single(&names::STORE_FAILING)?,
+            store_failures: registrar.family(&names::STORE_FAILURES)?,
             access_log_lines_dropped: registrar.single(&names::ACCESS_LOG_LINES_DROPPED)?,
             registry: registrar.registry,
             hooks: Mutex::default(),

@@ -8,6 +8,7 @@ mod api_keys;
 mod crashes;
 mod door;
 mod explain;
+mod full_disk;
 mod life;
 mod repeats;
 mod stages;

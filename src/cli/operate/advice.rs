@@ -50,7 +50,7 @@ pub(super) fn next_step(
             }
             "conflict" => format!("see {look} for what it is now"),
             "idempotency_key_reused" => "use another --idempotency-key for another request".to_owned(),
-            "store_unavailable" | "failed" => "see the gateway's log for why; then try again".to_owned(),
+            "store_unavailable" | "failed" => "see the gateway's log for why, and mend that; then try again, no restart is needed".to_owned(),
             "method_not_allowed" | "bad_request" => {
                 "is the gateway of another version than this command? compare tollgate --version".to_owned()
             }

@@ -3,10 +3,17 @@
 //! Each batch is one transaction, on disk when it returns. The file is checked as a whole when it is opened: what was cut
 //! short or damaged outside is an error then, and never a gateway that starts with less than it had. An empty file where
 //! there was a store is such a case, too, so a store is only ever made where there is no file at all.
+//!
+//! `redb` uses nothing any more that has failed once, a full disk included. So what has failed is closed here, and opened
+//! anew by the next call, with the same checks as at the start: a disk that has space again needs no restart. A file that
+//! has less by then than was acknowledged is refused.
 
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use redb::backends::FileBackend;
 use redb::{
@@ -39,10 +46,17 @@ const DELTAS_MAX: usize = 10_000;
 const VERSION_BYTES: usize = 8;
 
 /// A store in a file.
-#[derive(Debug)]
 pub struct Embedded {
-    database: Database,
+    opener: Opener,
+    /// Nothing after something beneath it has failed. Every call holds this for reading as long as it works, so it is
+    /// closed under nobody's hands.
+    held: RwLock<Option<Database>>,
+    /// The last revision that was acknowledged or read.
+    known: AtomicU64,
 }
+
+/// Opens the file of a store that is there; never makes one.
+type Opener = Box<dyn Fn() -> Result<Database, StoreError> + Send + Sync>;
 
 // === impl Embedded ===
 
@@ -52,124 +66,221 @@ impl Embedded {
     /// # Errors
     /// When the file cannot be opened, is locked, damaged, or not a store of ours.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let failed = |detail: String| StoreError::Open {
-            path: path.display().to_string(),
-            detail,
-        };
-        let refused = |error: DatabaseError| match error {
-            DatabaseError::DatabaseAlreadyOpen => failed("another process has it open".to_owned()),
-            DatabaseError::Storage(StorageError::Corrupted(detail)) => {
-                failed(format!("it is damaged ({detail}); restore it from a backup"))
-            }
-            other => failed(other.to_string()),
-        };
+        let failed = |detail: String| cannot_open(path, detail);
         let made = OpenOptions::new()
             .read(true)
             .write(true)
             .create_new(true)
             .mode(0o600)
             .open(path);
-        let mut builder = Builder::new();
-        builder
-            .set_cache_size(CACHE_BYTES)
-            .set_check_integrity_on_open(true);
         match made {
             Ok(file) => {
+                let refused = |error| refused(path, error);
                 let backend = FileBackend::new(file).map_err(refused)?;
-                let store = Self {
-                    database: builder.create_with_backend(backend).map_err(refused)?,
-                };
-                store.begin().map_err(|error| failed(error.to_string()))?;
+                let database = builder().create_with_backend(backend).map_err(refused)?;
+                begin(&database).map_err(|error| failed(error.to_string()))?;
                 // The file's name is on disk only when its directory is.
                 if let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
                     File::open(directory)
                         .and_then(|directory| directory.sync_all())
                         .map_err(|error| failed(error.to_string()))?;
                 }
-                Ok(store)
+                Ok(Self {
+                    opener: opener(path),
+                    held: RwLock::new(Some(database)),
+                    known: AtomicU64::default(),
+                })
             }
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                let length = std::fs::metadata(path)
-                    .map_err(|error| failed(error.to_string()))?
-                    .len();
-                if length == 0 {
-                    return Err(failed("the file is empty; restore it from a backup".to_owned()));
-                }
-                let store = Self {
-                    database: builder.open(path).map_err(refused)?,
-                };
-                store.judge_format().map_err(|error| failed(error.to_string()))?;
-                Ok(store)
+                Self::with_opener(opener(path))
             }
             Err(error) => Err(failed(error.to_string())),
         }
     }
 
-    /// Makes the tables of a new store.
-    fn begin(&self) -> Result<(), StoreError> {
-        let transaction = self.writing()?;
-        {
-            transaction.open_table(RECORDS).map_err(failed)?;
-            transaction.open_table(CHANGED).map_err(failed)?;
-            transaction.open_table(NOTES).map_err(failed)?;
-            let mut about = transaction.open_table(ABOUT).map_err(failed)?;
-            about.insert(FORMAT, FORMAT_NUMBER).map_err(failed)?;
-            about.insert(REVISION, 0).map_err(failed)?;
+    fn with_opener(opener: Opener) -> Result<Self, StoreError> {
+        let database = opener()?;
+        let known = revision(&reading(&database)?)?;
+        Ok(Self {
+            opener,
+            held: RwLock::new(Some(database)),
+            known: AtomicU64::new(known.0),
+        })
+    }
+
+    /// Does this with the store. What has failed beneath it is closed.
+    fn work<T>(&self, work: impl FnOnce(&Database) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let held = self.held()?;
+        let outcome = match &*held {
+            Some(database) => work(database),
+            None => Err(StoreError::Failed("it is closed".to_owned())),
+        };
+        drop(held);
+        if matches!(outcome, Err(StoreError::Failed(_))) {
+            *self.held.write().unwrap_or_else(PoisonError::into_inner) = None;
         }
-        transaction.commit().map_err(failed)
+        outcome
     }
 
-    fn judge_format(&self) -> Result<(), StoreError> {
-        let transaction = self.reading()?;
-        let about = transaction.open_table(ABOUT).map_err(failed)?;
-        match about.get(FORMAT).map_err(failed)?.map(|format| format.value()) {
-            Some(FORMAT_NUMBER) => Ok(()),
-            Some(other) => Err(StoreError::Damaged(format!(
-                "it has format {other}, this version reads {FORMAT_NUMBER}"
-            ))),
-            None => Err(StoreError::Damaged("it does not say what it is".to_owned())),
+    /// Reads, and once more if it fails: another call may have failed beneath this one.
+    fn read<T>(&self, read: impl Fn(&ReadTransaction) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let read = |database: &Database| read(&reading(database)?);
+        match self.work(read) {
+            Err(StoreError::Failed(_)) => self.work(read),
+            outcome => outcome,
         }
     }
 
-    fn reading(&self) -> Result<ReadTransaction, StoreError> {
-        self.database.begin_read().map_err(failed)
+    /// The database, opened anew if it was closed.
+    fn held(&self) -> Result<RwLockReadGuard<'_, Option<Database>>, StoreError> {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        if held.is_some() {
+            return Ok(held);
+        }
+        drop(held);
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        if held.is_none() {
+            *held = Some(self.open_anew()?);
+        }
+        Ok(RwLockWriteGuard::downgrade(held))
     }
 
-    fn writing(&self) -> Result<WriteTransaction, StoreError> {
-        let mut transaction = self.database.begin_write().map_err(failed)?;
-        transaction
-            .set_durability(Durability::Immediate)
-            .map_err(failed)?;
-        // After `kill -9` the next start need not walk through the whole file to find what is free.
-        transaction.set_quick_repair(true);
-        Ok(transaction)
+    fn open_anew(&self) -> Result<Database, StoreError> {
+        let database = (self.opener)()?;
+        let Revision(found) = revision(&reading(&database)?)?;
+        let known = self.known.load(Ordering::Acquire);
+        if found < known {
+            return Err(StoreError::Damaged(format!(
+                "after a failure it is at revision {found}, and was at {known} before"
+            )));
+        }
+        tracing::warn!(
+            event = "store_reopened",
+            revision = found,
+            "the store had failed and was opened anew"
+        );
+        Ok(database)
     }
+}
+
+impl fmt::Debug for Embedded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Embedded").finish_non_exhaustive()
+    }
+}
+
+fn opener(path: &Path) -> Opener {
+    let path = path.to_owned();
+    Box::new(move || {
+        let length = std::fs::metadata(&path)
+            .map_err(|error| cannot_open(&path, error.to_string()))?
+            .len();
+        if length == 0 {
+            return Err(cannot_open(
+                &path,
+                "the file is empty; restore it from a backup".to_owned(),
+            ));
+        }
+        let database = builder().open(&path).map_err(|error| refused(&path, error))?;
+        judge_format(&database).map_err(|error| cannot_open(&path, error.to_string()))?;
+        Ok(database)
+    })
+}
+
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder
+        .set_cache_size(CACHE_BYTES)
+        .set_check_integrity_on_open(true);
+    builder
+}
+
+fn cannot_open(path: &Path, detail: String) -> StoreError {
+    StoreError::Open {
+        path: path.display().to_string(),
+        detail,
+    }
+}
+
+fn refused(path: &Path, error: DatabaseError) -> StoreError {
+    let detail = match error {
+        DatabaseError::DatabaseAlreadyOpen => "another process has it open".to_owned(),
+        DatabaseError::Storage(StorageError::Corrupted(detail)) => {
+            format!("it is damaged ({detail}); restore it from a backup")
+        }
+        other => other.to_string(),
+    };
+    cannot_open(path, detail)
+}
+
+/// Makes the tables of a new store.
+fn begin(database: &Database) -> Result<(), StoreError> {
+    let transaction = writing(database)?;
+    {
+        transaction.open_table(RECORDS).map_err(failed)?;
+        transaction.open_table(CHANGED).map_err(failed)?;
+        transaction.open_table(NOTES).map_err(failed)?;
+        let mut about = transaction.open_table(ABOUT).map_err(failed)?;
+        about.insert(FORMAT, FORMAT_NUMBER).map_err(failed)?;
+        about.insert(REVISION, 0).map_err(failed)?;
+    }
+    transaction.commit().map_err(failed)
+}
+
+fn judge_format(database: &Database) -> Result<(), StoreError> {
+    let transaction = reading(database)?;
+    let about = transaction.open_table(ABOUT).map_err(failed)?;
+    match about.get(FORMAT).map_err(failed)?.map(|format| format.value()) {
+        Some(FORMAT_NUMBER) => Ok(()),
+        Some(other) => Err(StoreError::Damaged(format!(
+            "it has format {other}, this version reads {FORMAT_NUMBER}"
+        ))),
+        None => Err(StoreError::Damaged("it does not say what it is".to_owned())),
+    }
+}
+
+fn reading(database: &Database) -> Result<ReadTransaction, StoreError> {
+    database.begin_read().map_err(failed)
+}
+
+fn writing(database: &Database) -> Result<WriteTransaction, StoreError> {
+    let mut transaction = database.begin_write().map_err(failed)?;
+    transaction
+        .set_durability(Durability::Immediate)
+        .map_err(failed)?;
+    // After `kill -9` the next start need not walk through the whole file to find what is free.
+    transaction.set_quick_repair(true);
+    Ok(transaction)
 }
 
 impl Store for Embedded {
     fn revision(&self) -> Result<Revision, StoreError> {
-        revision(&self.reading()?)
+        self.read(revision)
     }
 
+    // Not tried again: `visit` may have seen a part already.
     fn load(
         &self,
         visit: &mut dyn FnMut(Key, Versioned) -> Result<(), StoreError>,
     ) -> Result<Revision, StoreError> {
-        let transaction = self.reading()?;
-        let records = transaction.open_table(RECORDS).map_err(failed)?;
-        for entry in records.iter().map_err(failed)? {
-            let (key, value) = entry.map_err(failed)?;
-            let (kind, id) = key.value();
-            visit(key_of(kind, id)?, versioned(value.value())?)?;
-        }
-        revision(&transaction)
+        self.work(|database| {
+            let transaction = reading(database)?;
+            let records = transaction.open_table(RECORDS).map_err(failed)?;
+            for entry in records.iter().map_err(failed)? {
+                let (key, value) = entry.map_err(failed)?;
+                let (kind, id) = key.value();
+                visit(key_of(kind, id)?, versioned(value.value())?)?;
+            }
+            revision(&transaction)
+        })
     }
 
     fn get(&self, key: &Key) -> Result<Option<Versioned>, StoreError> {
-        let transaction = self.reading()?;
-        let records = transaction.open_table(RECORDS).map_err(failed)?;
-        let value = records.get((key.kind as u8, key.id.as_str())).map_err(failed)?;
-        value.map(|value| versioned(value.value())).transpose()
+        self.read(|transaction| {
+            let records = transaction.open_table(RECORDS).map_err(failed)?;
+            let value = records.get((key.kind as u8, key.id.as_str())).map_err(failed)?;
+            value.map(|value| versioned(value.value())).transpose()
+        })
     }
 
     fn list(
@@ -179,112 +290,125 @@ impl Store for Embedded {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<(String, Versioned)>, StoreError> {
-        let transaction = self.reading()?;
-        let records = transaction.open_table(RECORDS).map_err(failed)?;
-        let from = after.filter(|after| *after > prefix).unwrap_or(prefix);
-        let range = records.range((kind as u8, from)..).map_err(failed)?;
-        let mut found = Vec::new();
-        for entry in range {
-            if found.len() == limit {
-                break;
+        self.read(|transaction| {
+            let records = transaction.open_table(RECORDS).map_err(failed)?;
+            let from = after.filter(|after| *after > prefix).unwrap_or(prefix);
+            let range = records.range((kind as u8, from)..).map_err(failed)?;
+            let mut found = Vec::new();
+            for entry in range {
+                if found.len() == limit {
+                    break;
+                }
+                let (key, value) = entry.map_err(failed)?;
+                let (number, id) = key.value();
+                if number != kind as u8 || !id.starts_with(prefix) {
+                    break;
+                }
+                if after != Some(id) {
+                    found.push((id.to_owned(), versioned(value.value())?));
+                }
             }
-            let (key, value) = entry.map_err(failed)?;
-            let (number, id) = key.value();
-            if number != kind as u8 || !id.starts_with(prefix) {
-                break;
-            }
-            if after != Some(id) {
-                found.push((id.to_owned(), versioned(value.value())?));
-            }
-        }
-        Ok(found)
+            Ok(found)
+        })
     }
 
     fn commit(&self, batch: Batch) -> Result<Revision, CommitError> {
         batch.judge()?;
-        let transaction = self.writing()?;
-        let next = {
-            let mut about = transaction.open_table(ABOUT).map_err(failed)?;
-            let last = about.get(REVISION).map_err(failed)?.map(|last| last.value());
-            let last = last.ok_or_else(|| StoreError::Damaged("it has no revision".to_owned()))?;
-            if Revision(last) != batch.based_on {
-                return Err(CommitError::Conflict(Revision(last)));
-            }
-            let next = last
-                .checked_add(1)
-                .ok_or(StoreError::Bounds("no revision is left"))?;
-            about.insert(REVISION, next).map_err(failed)?;
-            let mut records = transaction.open_table(RECORDS).map_err(failed)?;
-            let mut changed = Vec::new();
-            for write in &batch.writes {
-                let key = (write.key.kind as u8, write.key.id.as_str());
-                match &write.value {
-                    Some(value) => {
-                        let kept = [&next.to_le_bytes()[..], value].concat();
-                        records.insert(key, kept.as_slice()).map_err(failed)?;
-                    }
-                    None => {
-                        records.remove(key).map_err(failed)?;
-                    }
-                }
-                push_key(&mut changed, &write.key);
-            }
-            let mut feed = transaction.open_table(CHANGED).map_err(failed)?;
-            feed.insert(next, changed.as_slice()).map_err(failed)?;
-            if let Some(old) = next.checked_sub(CHANGES_KEPT) {
-                feed.remove(old).map_err(failed)?;
-            }
-            if !batch.note.is_empty() {
-                let mut notes = transaction.open_table(NOTES).map_err(failed)?;
-                notes.insert(next, batch.note.as_slice()).map_err(failed)?;
-            }
-            next
-        };
-        transaction.commit().map_err(failed)?;
-        Ok(Revision(next))
+        let written = self.work(|database| write(database, &batch))?;
+        let revision = written.map_err(CommitError::Conflict)?;
+        self.known.fetch_max(revision.0, Ordering::AcqRel);
+        Ok(revision)
     }
 
     fn changes(&self, after: Revision) -> Result<Changes, StoreError> {
-        let transaction = self.reading()?;
-        let last = revision(&transaction)?;
-        if after > last || last.0 - after.0 >= CHANGES_KEPT {
-            return Ok(Changes::Resync);
-        }
-        let feed = transaction.open_table(CHANGED).map_err(failed)?;
-        let mut keys = Vec::new();
-        for entry in feed.range(after.0 + 1..).map_err(failed)? {
-            let (_, changed) = entry.map_err(failed)?;
-            read_keys(changed.value(), &mut keys)?;
-            if keys.len() > DELTAS_MAX {
-                return Ok(Changes::Resync);
-            }
-        }
-        keys.sort_unstable();
-        keys.dedup();
-        let records = transaction.open_table(RECORDS).map_err(failed)?;
-        let records = keys.into_iter().map(|key| {
-            let value = records.get((key.kind as u8, key.id.as_str())).map_err(failed)?;
-            let value = value.map(|value| versioned(value.value())).transpose()?;
-            Ok((key, value))
-        });
-        Ok(Changes::Deltas {
-            revision: last,
-            records: records.collect::<Result<_, StoreError>>()?,
-        })
+        self.read(|transaction| changes(transaction, after))
     }
 
     fn notes(&self, before: Option<Revision>, limit: usize) -> Result<Vec<(Revision, Vec<u8>)>, StoreError> {
-        let transaction = self.reading()?;
-        let notes = transaction.open_table(NOTES).map_err(failed)?;
-        let before = before.map_or(u64::MAX, |before| before.0);
-        let newest_first = notes.range(..before).map_err(failed)?.rev().take(limit);
-        newest_first
-            .map(|entry| {
-                let (number, note) = entry.map_err(failed)?;
-                Ok((Revision(number.value()), note.value().to_vec()))
-            })
-            .collect()
+        self.read(|transaction| {
+            let notes = transaction.open_table(NOTES).map_err(failed)?;
+            let before = before.map_or(u64::MAX, |before| before.0);
+            let newest_first = notes.range(..before).map_err(failed)?.rev().take(limit);
+            newest_first
+                .map(|entry| {
+                    let (number, note) = entry.map_err(failed)?;
+                    Ok((Revision(number.value()), note.value().to_vec()))
+                })
+                .collect()
+        })
     }
+}
+
+/// Writes a batch that was judged; its revision, or the one that came first.
+fn write(database: &Database, batch: &Batch) -> Result<Result<Revision, Revision>, StoreError> {
+    let transaction = writing(database)?;
+    let next = {
+        let mut about = transaction.open_table(ABOUT).map_err(failed)?;
+        let last = about.get(REVISION).map_err(failed)?.map(|last| last.value());
+        let last = last.ok_or_else(|| StoreError::Damaged("it has no revision".to_owned()))?;
+        if Revision(last) != batch.based_on {
+            return Ok(Err(Revision(last)));
+        }
+        let next = last
+            .checked_add(1)
+            .ok_or(StoreError::Bounds("no revision is left"))?;
+        about.insert(REVISION, next).map_err(failed)?;
+        let mut records = transaction.open_table(RECORDS).map_err(failed)?;
+        let mut changed = Vec::new();
+        for write in &batch.writes {
+            let key = (write.key.kind as u8, write.key.id.as_str());
+            match &write.value {
+                Some(value) => {
+                    let kept = [&next.to_le_bytes()[..], value].concat();
+                    records.insert(key, kept.as_slice()).map_err(failed)?;
+                }
+                None => {
+                    records.remove(key).map_err(failed)?;
+                }
+            }
+            push_key(&mut changed, &write.key);
+        }
+        let mut feed = transaction.open_table(CHANGED).map_err(failed)?;
+        feed.insert(next, changed.as_slice()).map_err(failed)?;
+        if let Some(old) = next.checked_sub(CHANGES_KEPT) {
+            feed.remove(old).map_err(failed)?;
+        }
+        if !batch.note.is_empty() {
+            let mut notes = transaction.open_table(NOTES).map_err(failed)?;
+            notes.insert(next, batch.note.as_slice()).map_err(failed)?;
+        }
+        next
+    };
+    transaction.commit().map_err(failed)?;
+    Ok(Ok(Revision(next)))
+}
+
+fn changes(transaction: &ReadTransaction, after: Revision) -> Result<Changes, StoreError> {
+    let last = revision(transaction)?;
+    if after > last || last.0 - after.0 >= CHANGES_KEPT {
+        return Ok(Changes::Resync);
+    }
+    let feed = transaction.open_table(CHANGED).map_err(failed)?;
+    let mut keys = Vec::new();
+    for entry in feed.range(after.0 + 1..).map_err(failed)? {
+        let (_, changed) = entry.map_err(failed)?;
+        read_keys(changed.value(), &mut keys)?;
+        if keys.len() > DELTAS_MAX {
+            return Ok(Changes::Resync);
+        }
+    }
+    keys.sort_unstable();
+    keys.dedup();
+    let records = transaction.open_table(RECORDS).map_err(failed)?;
+    let records = keys.into_iter().map(|key| {
+        let value = records.get((key.kind as u8, key.id.as_str())).map_err(failed)?;
+        let value = value.map(|value| versioned(value.value())).transpose()?;
+        Ok((key, value))
+    });
+    Ok(Changes::Deltas {
+        revision: last,
+        records: records.collect::<Result<_, StoreError>>()?,
+    })
 }
 
 fn revision(transaction: &ReadTransaction) -> Result<Revision, StoreError> {
@@ -345,75 +469,4 @@ fn failed(error: impl Into<redb::Error>) -> StoreError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::store::Write;
-    use super::super::tests::check;
-    use super::*;
-
-    #[test]
-    fn it_keeps_what_a_store_promises() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("t.redb");
-        check(&|| Box::new(Embedded::open(&path).unwrap()), true);
-    }
-
-    #[test]
-    fn a_file_that_is_no_whole_store_is_refused_and_left_as_it_is() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("t.redb");
-        let store = Embedded::open(&path).unwrap();
-        let write = |id: String| Write {
-            key: Key::new(Kind::Application, id),
-            value: Some(vec![b'x'; 3000]),
-        };
-        for number in 0..200 {
-            let batch = Batch {
-                based_on: Revision(number),
-                writes: vec![write(format!("app-{number}"))],
-                note: b"note".to_vec(),
-            };
-            store.commit(batch).unwrap();
-        }
-        assert!(
-            matches!(Embedded::open(&path), Err(StoreError::Open { detail, .. }) if detail.contains("another process"))
-        );
-        drop(store);
-        let whole = std::fs::read(&path).unwrap();
-        let mut spoiled: Vec<(String, Vec<u8>)> = vec![
-            ("empty".to_owned(), Vec::new()),
-            ("half".to_owned(), whole[..whole.len() / 2].to_vec()),
-            ("a quarter".to_owned(), whole[..whole.len() / 4].to_vec()),
-            ("another file".to_owned(), b"SQLite format 3\0".repeat(400)),
-            ("zeroes".to_owned(), vec![0; whole.len()]),
-        ];
-        // Every place in which a value lies: one changed byte anywhere in it must be seen.
-        for place in [whole.len() / 3, whole.len() / 2, whole.len() * 2 / 3] {
-            let Some(at) = whole[place..].iter().position(|byte| *byte == b'x') else {
-                continue;
-            };
-            let mut changed = whole.clone();
-            changed[place + at] = b'y';
-            spoiled.push((format!("a byte changed at {}", place + at), changed));
-        }
-        for (what, bytes) in spoiled {
-            std::fs::write(&path, &bytes).unwrap();
-            let opened = Embedded::open(&path);
-            match opened {
-                Err(StoreError::Open { .. }) => {}
-                Err(other) => panic!("{what}: {other}"),
-                // A byte in a page that is no longer in use spoils nothing: then all must be there.
-                Ok(store) => {
-                    let mut count = 0;
-                    store
-                        .load(&mut |_, record| {
-                            count += usize::from(record.value == vec![b'x'; 3000]);
-                            Ok(())
-                        })
-                        .unwrap();
-                    assert_eq!(count, 200, "{what}");
-                    assert!(what.starts_with("a byte"), "{what}");
-                }
-            }
-        }
-    }
-}
+mod tests;

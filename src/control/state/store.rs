@@ -11,6 +11,8 @@
 //! * **Consistent.** [`Store::load`] shows everything as of one revision, and [`Store::changes`] what came after it. A
 //!   reader who loads once and then follows the changes knows what the store knows.
 //! * **Closed.** What cannot be read is an error, never an absent record.
+//! * **Patient.** What fails beneath it, such as a full disk, fails the calls meanwhile and none after, and nothing that
+//!   was acknowledged is lost by it.
 //!
 //! All of it blocks, on disks or on a network: callers are threads that may.
 

@@ -4,5 +4,5 @@
 mod conformance;
 mod memory;
 
-pub(super) use conformance::check;
+pub(super) use conformance::{check, recovers};
 pub(crate) use memory::Memory;

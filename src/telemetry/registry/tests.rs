@@ -168,6 +168,8 @@ fn touched() -> Result<Telemetry, TelemetryError> {
         subscriptions,
         applications,
         admin_sign_ins,
+        store_failing,
+        store_failures,
         access_log_lines_dropped,
         registry: _,
         hooks: _,
@@ -200,6 +202,7 @@ fn touched() -> Result<Telemetry, TelemetryError> {
         config_last_success,
         subscriptions,
         applications,
+        store_failing,
     ] {
         gauge.set(1);
     }
@@ -212,6 +215,7 @@ fn touched() -> Result<Telemetry, TelemetryError> {
         counter.inc();
     }
     token_cache_entries.set(1);
+    store_failures.child(&["write"]).inc();
     access_log_lines_dropped.inc();
     Ok(telemetry)
 }

@@ -94,10 +94,37 @@ impl Gateway {
     /// Waits until the process has ended, and starts another one on the same directory.
     pub(crate) fn restart_after_end(&mut self) {
         self.wait_for_exit();
-        self.child = run(self.directory.path());
+        self.follow(run(self.directory.path()));
+    }
+
+    fn follow(&mut self, child: Child) {
+        self.child = child;
         self.access = Lines::of(self.child.stdout.take().unwrap());
         self.log = Lines::of(self.child.stderr.take().unwrap());
         self.wait_for_ready();
+    }
+
+    /// Ends the process, and starts another one that outlives [`Gateway::limit_files`].
+    pub(crate) fn restart_for_limits(&mut self) {
+        self.signal("TERM");
+        self.wait_for_exit();
+        self.follow(run_by(
+            Command::new("sh")
+                // Whoever writes beyond the limit gets a signal besides the error.
+                .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
+                .arg(env!("CARGO_BIN_EXE_tollgate")),
+            self.directory.path(),
+        ));
+    }
+
+    /// From now on no file can grow beyond this many bytes; nothing: each can.
+    pub(crate) fn limit_files(&self, bytes: Option<u64>) {
+        let limit = bytes.map_or_else(|| "unlimited".to_owned(), |bytes| bytes.to_string());
+        let status = Command::new("prlimit")
+            .arg(format!("--pid={}", self.child.id()))
+            .arg(format!("--fsize={limit}:"))
+            .status();
+        assert!(status.unwrap().success(), "prlimit");
     }
 
     /// Where its configuration is.
@@ -251,7 +278,11 @@ impl std::fmt::Display for Lines {
 }
 
 fn run(directory: &Path) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_tollgate"))
+    run_by(&mut Command::new(env!("CARGO_BIN_EXE_tollgate")), directory)
+}
+
+fn run_by(command: &mut Command, directory: &Path) -> Child {
+    command
         .args(["run", "--config"])
         .arg(directory.join("tollgate.toml"))
         .stdin(Stdio::null())

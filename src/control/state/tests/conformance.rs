@@ -225,3 +225,50 @@ pub(in super::super) fn check(open: &dyn Fn() -> Box<dyn Store>, outlives: bool)
         ));
     }
 }
+
+/// Puts a store to the test that what fails beneath it ends nothing: `fill` makes it fail, and lets it work again.
+pub(in super::super) fn recovers(store: &dyn Store, fill: &dyn Fn(bool)) {
+    let put = |name: &str| vec![put(Kind::Application, name, &"v".repeat(VALUE_BYTES_MAX))];
+    let mut kept: BTreeMap<String, u64> = BTreeMap::new();
+    for round in 0..3 {
+        let last = store.revision().unwrap().0;
+        let revision = store
+            .commit(batch(last, put(&format!("before-{round}")), "before"))
+            .unwrap();
+        kept.insert(format!("Application before-{round}"), revision.0);
+
+        fill(true);
+        let mut lost = 0;
+        for _ in 0..5 {
+            // While it fails, it may fail to be read as well; it must not invent anything.
+            let last = store.revision().map_or(revision.0, |last| last.0);
+            let refused = store.commit(batch(last, put(&format!("full-{round}")), "full"));
+            match refused {
+                Ok(written) => {
+                    kept.insert(format!("Application full-{round}"), written.0);
+                }
+                Err(CommitError::Store(StoreError::Failed(_) | StoreError::Open { .. })) => lost += 1,
+                Err(other) => panic!("{other}"),
+            }
+        }
+        assert!(lost > 0, "it was never full");
+        fill(false);
+
+        // Nothing was lost, and nobody waits for a restart.
+        let (now, records) = all(store);
+        for (key, version) in &kept {
+            assert!(
+                records.get(key).is_some_and(|(found, _)| found >= version),
+                "{key}"
+            );
+        }
+        let after = store
+            .commit(batch(now.0, put(&format!("after-{round}")), "after"))
+            .unwrap();
+        kept.insert(format!("Application after-{round}"), after.0);
+        assert!(matches!(
+            store.changes(revision).unwrap(),
+            Changes::Deltas { revision, .. } if revision == after
+        ));
+    }
+}
