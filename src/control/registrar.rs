@@ -12,6 +12,7 @@ mod api_keys;
 mod applications;
 mod audit;
 mod displaced;
+mod forgetting;
 mod kept;
 mod owners;
 mod paging;
@@ -53,8 +54,6 @@ use crate::time::{Clock, UnixTime};
 const ATTEMPTS_MAX: usize = 5;
 /// How long the answer to a repeated request is remembered.
 const REMEMBERED_MILLIS: i64 = 24 * 60 * 60 * 1000;
-/// So many remembered answers that are too old are forgotten with each new one.
-const FORGOTTEN_AT_ONCE: usize = 20;
 
 /// Where applications, subscriptions and API keys are changed.
 pub struct Registrar {
@@ -97,6 +96,8 @@ pub struct Repeatable {
 struct Ledger {
     applied: Revision,
     owners: Owners,
+    /// Remembered answers have been looked at up to this id, in the present round.
+    looked_at: Option<String>,
 }
 
 /// What an operation reads.
@@ -206,13 +207,14 @@ impl Registrar {
                 now: Clock.now(),
             };
             let Ruling {
-                writes,
+                mut writes,
                 note,
                 mut outcome,
             } = judge(&desk)?;
             if writes.is_empty() {
                 return Ok(outcome);
             }
+            let looked_at = desk.forget(ledger.looked_at.as_deref(), &mut writes)?;
             let batch = Batch {
                 based_on: ledger.applied,
                 note: note.along(&writes).text(actor, desk.now)?,
@@ -220,6 +222,7 @@ impl Registrar {
             };
             match self.store.commit(batch) {
                 Ok(revision) => {
+                    ledger.looked_at = looked_at;
                     self.catch_up(ledger)?;
                     outcome.written_by(revision);
                     return Ok(outcome);
@@ -283,6 +286,7 @@ impl Registrar {
         *ledger = Ledger {
             applied: revision,
             owners,
+            looked_at: ledger.looked_at.take(),
         };
         Ok(())
     }
@@ -344,12 +348,12 @@ impl Desk<'_> {
         Ok(Some(record))
     }
 
-    /// Writes that remember this answer and forget some that are too old.
+    /// Writes that remember this answer.
     fn remember(&self, repeatable: Option<&Repeatable>, id: &str) -> Result<Vec<Write>, Refusal> {
         let Some(repeatable) = repeatable else {
             return Ok(Vec::new());
         };
-        let mut writes = vec![write(
+        Ok(vec![write(
             Kind::Idempotency,
             &repeatable.key,
             &IdempotencyRecord {
@@ -357,14 +361,7 @@ impl Desk<'_> {
                 location: id.to_owned(),
                 created_at: self.now.millis(),
             },
-        )?];
-        for (key, record) in self.store.list(Kind::Idempotency, "", None, FORGOTTEN_AT_ONCE)? {
-            let record: IdempotencyRecord = records::read(&key, &record)?;
-            if key != repeatable.key && self.is_forgotten(&record) {
-                writes.push(remove(Kind::Idempotency, &key));
-            }
-        }
-        Ok(writes)
+        )?])
     }
 
     /// What is kept of what a request asks. It may hold an API key that somebody chose, so nobody must be able to try

@@ -1,6 +1,8 @@
 //! The rules of applications, subscriptions and API keys, over a store in memory: no sockets, no files.
 //! Two registrars over one store are two gateways; a third one is a restart.
 
+mod forgetting;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
