@@ -5,6 +5,7 @@
 
 mod along;
 mod api_keys;
+mod bounds;
 mod crashes;
 mod door;
 mod explain;

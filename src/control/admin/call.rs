@@ -22,10 +22,14 @@ use super::AdminApi;
 use super::operations::{Field, Operation};
 use super::problem::Problem;
 use crate::control::registrar::{Actor, Expected, Repeatable};
-use crate::control::state::Revision;
+use crate::control::state::{NOTE_BYTES_MAX, Revision, VALUE_BYTES_MAX};
 
-/// The longest body: the largest record is as long.
+/// The longest body. A record says what the body says, in no more bytes, and a few members besides.
 const BODY_BYTES_MAX: usize = 64 * 1024;
+/// What a record or a view adds to the body that it is made of, at most: its id, status, version, times.
+const ADDED_BYTES_MAX: usize = 4 * 1024;
+const _: () = assert!(BODY_BYTES_MAX + ADDED_BYTES_MAX <= VALUE_BYTES_MAX);
+const _: () = assert!(2 * (BODY_BYTES_MAX + ADDED_BYTES_MAX) + ADDED_BYTES_MAX <= NOTE_BYTES_MAX);
 /// How long a body may take to come.
 const BODY_WAIT: Duration = Duration::from_secs(10);
 /// So much of a body that is too long is read and thrown away, so that the caller can read why it was refused.

@@ -7,6 +7,7 @@ use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 
 use crate::control::registrar::Refusal;
+use crate::control::state::StoreError;
 
 /// A refusal, as it is answered.
 #[derive(Debug)]
@@ -163,6 +164,7 @@ impl From<Refusal> for Problem {
             Refusal::Stale => "stale",
             Refusal::KeyReused => "idempotency_key_reused",
             Refusal::Busy => "store_unavailable",
+            Refusal::Store(StoreError::Bounds(_)) => "invalid",
             Refusal::Store(error) => {
                 // What a store says of itself is for the log.
                 tracing::error!(event = "store_failed", %error, "the store failed");
@@ -170,5 +172,22 @@ impl From<Refusal> for Problem {
             }
         };
         Self::new(code, refusal.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_store_cannot_take_is_the_callers_and_what_it_cannot_do_is_not() {
+        for (error, status) in [
+            (StoreError::Bounds("a value has at most 72 KiB"), 422),
+            (StoreError::Failed("no space".to_owned()), 503),
+            (StoreError::Damaged("cut short".to_owned()), 503),
+        ] {
+            let problem = Problem::from(Refusal::Store(error));
+            assert_eq!(problem.status.as_u16(), status, "{}", problem.detail);
+        }
     }
 }

@@ -20,9 +20,9 @@ use std::fmt;
 
 /// The longest id of a record.
 pub const ID_BYTES_MAX: usize = 256;
-/// The largest value of a record.
-pub const VALUE_BYTES_MAX: usize = 64 * 1024;
-/// The longest note that goes into the audit log with a batch.
+/// The largest value of a record: the longest body of a change (64 KiB) and what its record says besides.
+pub const VALUE_BYTES_MAX: usize = 72 * 1024;
+/// The longest note that goes into the audit log with a batch: what was changed as it was before and as it is after.
 pub const NOTE_BYTES_MAX: usize = 256 * 1024;
 /// So many of the last revisions a store can tell the changes of, at least.
 pub const CHANGES_KEPT: u64 = 10_000;
@@ -250,7 +250,7 @@ impl Batch {
             }
             let value = write.value.as_ref();
             if value.is_some_and(|value| value.len() > VALUE_BYTES_MAX) {
-                return Err(StoreError::Bounds("a value has at most 64 KiB"));
+                return Err(StoreError::Bounds("a value has at most 72 KiB"));
             }
         }
         Ok(())
