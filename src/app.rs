@@ -217,6 +217,7 @@ impl App {
         let index = Arc::new(Index::default());
         index.admit(&snapshot.declared);
         stages.retain(&snapshot.plans);
+        stages.seal(&snapshot.plans, Clock.now());
         let cell = Arc::new(Cell::new(Arc::clone(&snapshot), Arc::clone(&telemetry)));
         let (access_log, flush) = log::access_log(snapshot.process.access_log.as_ref(), &telemetry)?;
         let verdicts = Arc::new(Verdicts::new(snapshot.process.token_cache_entries));

@@ -2,9 +2,11 @@
 //!
 //! Two hands move a plan. The configuration says where it begins and, by dates, when it goes on ([`Schedule`]); whoever
 //! operates the running gateway may move it on at once ([`Life::advance`]). The further of the two counts. Both only ever
-//! add, so at a later moment a plan is never at an earlier stage, and what was closed stays closed, whatever a clock does.
+//! add, so at a later moment a plan is never at an earlier stage.
 //!
-//! What was moved by hand is kept in a cell that outlives snapshots ([`Stages`]), as keys are: a reload forgets nothing.
+//! What was moved by hand is kept in a cell that outlives snapshots ([`Stages`]), as keys are: a reload forgets nothing. So
+//! is that a plan was found closed ([`Stages::seal`]), by whichever hand: its subscriptions are over, and no later
+//! configuration and no clock brings them back.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
@@ -51,7 +53,7 @@ pub struct Life {
 /// What is known of a plan beyond any one snapshot.
 #[derive(Debug)]
 pub struct Moved {
-    /// How far it was moved by hand.
+    /// How far it was moved by hand; closed, too, if it was found so.
     stage: AtomicU8,
     /// When it was first deprecated by hand; the end of time: never.
     deprecated_millis: AtomicI64,
@@ -199,6 +201,13 @@ impl Life {
         self.moved.advance(to, now);
         Ok(())
     }
+
+    /// If the plan is closed at `now`, it is closed for good.
+    fn seal(&self, now: UnixTime) {
+        if self.at(now) == Stage::Closed {
+            self.moved.advance(Stage::Closed, now);
+        }
+    }
 }
 
 // === impl Moved ===
@@ -254,7 +263,15 @@ impl Stages {
         self.cell(plan).advance(stage, since);
     }
 
-    /// These plans are in place: their kinds of credential stay. Forgets all other plans that nobody has moved.
+    /// Those of these plans that are closed at `now` are closed for good.
+    pub fn seal(&self, plans: &[Arc<Plan>], now: UnixTime) {
+        for plan in plans {
+            plan.life.seal(now);
+        }
+    }
+
+    /// These plans are in place: their kinds of credential stay. Forgets all other plans that nobody has moved, and that
+    /// were not closed.
     pub fn retain(&self, plans: &[Arc<Plan>]) {
         let cells = self.cells.pin();
         for plan in plans {

@@ -98,6 +98,7 @@ impl Prepared {
         registrar
             .adopt(&declared.declared, || {})
             .map_err(StartError::Conflict)?;
+        registrar.record_closed(&declared);
         let (applications, subscriptions) = index.counts();
         let revision = registrar.revision().map_err(StateError::from)?.0;
         tracing::info!(

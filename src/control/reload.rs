@@ -2,7 +2,7 @@
 //!
 //! 1. read, parse and compile everything; any mistake ends it here, the present snapshot stays;
 //! 2. fetch the keys of new issuers, for a bounded time;
-//! 3. admit new applications and subscriptions to the index;
+//! 3. close for good what is closed by now, and admit new applications and subscriptions to the index;
 //! 4. put the new snapshot in place, in one step;
 //! 5. when requests that began under the old one have decided, take away what is no longer declared;
 //! 6. report: from now on every request sees the new configuration.
@@ -20,19 +20,21 @@ use super::keys::Keeper;
 use super::load::{Loaded, load};
 use super::registrar::Registrar;
 use super::watch::Watcher;
-use crate::api::Stages;
+use crate::api::{Stage, Stages};
 use crate::config::Mistakes;
 use crate::issuer::KeyRing;
 use crate::snapshot::{ProcessSettings, Snapshot};
 use crate::subscription::Index;
 use crate::telemetry::Telemetry;
-use crate::time::Clock;
+use crate::time::{Clock, UnixTime};
 
 /// How long a reload waits for the keys of issuers that it brings.
 const KEYS_WAIT: Duration = Duration::from_secs(3);
 /// A request looks at its snapshot and at the index within microseconds of each other. What the old snapshot names is
 /// taken from the index this much later.
 const RETIRE_AFTER: Duration = Duration::from_millis(50);
+/// How often it is looked, at the least, whether a date has closed a plan.
+const SEAL_WITHIN: Duration = Duration::from_secs(60);
 
 /// Keeps the running gateway as its files are.
 pub struct Reloader {
@@ -70,6 +72,10 @@ impl Reloader {
         loop {
             let cause = tokio::select! {
                 () = watcher.changed() => "files changed",
+                () = tokio::time::sleep(until_next_close(&self.cell.snapshot(), Clock.now())) => {
+                    self.seal(self.cell.snapshot()).await;
+                    continue;
+                }
                 Some(cause) = requests.recv() => cause,
             };
             let loaded = self.load().await;
@@ -111,6 +117,7 @@ impl Reloader {
             tracing::warn!(event = "configuration_warning", "{warning}");
         }
         self.keeper.take_on(&snapshot.issuers, KEYS_WAIT).await;
+        self.seal(self.cell.snapshot()).await;
         if let Err(conflicts) = self.adopt(&snapshot).await {
             self.keeper.let_go(&self.cell.snapshot().issuers);
             self.refuse_conflicts(&conflicts);
@@ -119,6 +126,7 @@ impl Reloader {
         self.keeper.let_go(&snapshot.issuers);
         self.key_ring.retain(&snapshot.issuers);
         self.stages.retain(&snapshot.plans);
+        self.seal(Arc::clone(&snapshot)).await;
         self.telemetry.config_reloads.child(&["success"]).inc();
         note_applied(&self.telemetry, &snapshot);
         tracing::info!(
@@ -129,6 +137,20 @@ impl Reloader {
             cause,
             "configuration applied"
         );
+    }
+
+    /// What is closed by now stays closed, whatever is configured from now on. It waits for the store.
+    async fn seal(&self, snapshot: Arc<Snapshot>) {
+        let (stages, registrar) = (Arc::clone(&self.stages), self.registrar.clone());
+        let sealing = tokio::task::spawn_blocking(move || {
+            stages.seal(&snapshot.plans, Clock.now());
+            if let Some(registrar) = registrar {
+                registrar.record_closed(&snapshot);
+            }
+        });
+        if let Err(error) = sealing.await {
+            tracing::error!(event = "plans_not_recorded", %error, "plans that are closed were not recorded");
+        }
     }
 
     /// Puts a snapshot in place, and takes away what it does not declare a moment later. It waits for the store, and
@@ -188,6 +210,19 @@ impl Reloader {
             "configuration rejected, the present one stays"
         );
     }
+}
+
+/// How long it is until the next date closes a plan, or until it is to be looked in any case: clocks are set.
+fn until_next_close(snapshot: &Snapshot, now: UnixTime) -> Duration {
+    let open = snapshot
+        .plans
+        .iter()
+        .filter(|plan| plan.life.at(now) != Stage::Closed);
+    let dates = open.filter_map(|plan| plan.life.schedule.close_at);
+    dates
+        .map(|date| date.since(now))
+        .min()
+        .map_or(SEAL_WITHIN, |next| next.min(SEAL_WITHIN))
 }
 
 /// Tells the metrics which configuration is in place.

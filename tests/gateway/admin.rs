@@ -12,6 +12,7 @@ mod explain;
 mod full_disk;
 mod life;
 mod repeats;
+mod sealed;
 mod stages;
 mod states;
 mod tls;

@@ -250,3 +250,33 @@ fn what_a_plan_asks_for_stays_while_it_is_in_place() {
     gateway.wait_for_log(|line| line["event"] == "configuration_applied");
     assert_eq!(ask(), 200);
 }
+
+#[test]
+fn what_was_closed_stays_closed_without_a_store_as_well() {
+    let (upstream, acme) = (upstream(), acme());
+    let api = |life: &str| {
+        format!(
+            "[[api]]\nname = \"lobby\"\ncontext_path = \"/lobby\"\nupstream = \"sample\"\n\
+             [[api.plan]]\nname = \"open\"\nsecurity = \"keyless\"\n{life}\n"
+        )
+    };
+    let (gateway, config) = start(&upstream, &acme, &api("# nothing"));
+    let head = config.strip_suffix(&api("# nothing")).unwrap();
+    let ask = || get("/lobby").send(gateway.address()).status;
+    assert_eq!(ask(), 200);
+    for (generation, life, expected) in [
+        (2, "stage = \"staging\"", 404),
+        // Until it is closed, what is written holds.
+        (3, "stage = \"deprecated\"", 200),
+        (4, "stage = \"published\"", 200),
+        (5, "close_at = 2020-01-01T00:00:00Z", 404),
+        (6, "stage = \"published\"", 404),
+        (7, "close_at = 2999-01-01T00:00:00Z", 404),
+    ] {
+        gateway.write_config(&format!("{head}{}", api(life)));
+        gateway.wait_for_log(|line| {
+            line["event"] == "configuration_applied" && line["generation"] == generation
+        });
+        assert_eq!(ask(), expected, "{life}");
+    }
+}

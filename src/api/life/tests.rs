@@ -92,6 +92,21 @@ fn the_further_of_configuration_and_hand_counts_over_reloads() {
     // The configuration is further, and then not as far.
     assert_eq!(snapshot(Stage::Closed).at(at(0)), Stage::Closed);
     assert_eq!(snapshot(Stage::Published).at(at(0)), Stage::Deprecated);
+    snapshot(Stage::Published).seal(at(6));
+    assert_eq!(
+        snapshot(Stage::Staging).at(at(0)),
+        Stage::Deprecated,
+        "only an end is sealed"
+    );
+    // A date has come, the clock is set back, and nobody says anything of a date any more.
+    let other = PlanId::of("orders", "silver");
+    let dated = Life::new(DATED, stages.cell(&other));
+    dated.seal(at(29));
+    assert_eq!(dated.at(at(0)), Stage::Staging);
+    dated.seal(at(30));
+    assert_eq!(dated.at(at(0)), Stage::Closed);
+    let silver = Life::new(Schedule::fixed(Stage::Published), stages.cell(&other));
+    assert_eq!(silver.at(at(0)), Stage::Closed);
     // What was closed is closed for a plan of that name, wherever it has been in the meantime.
     second.advance(Stage::Closed, at(7)).unwrap();
     stages.retain(&[]);
@@ -179,8 +194,12 @@ proptest! {
                     stages.restore(&id, to, at(now));
                     (reached, moved) = (reached.max(to), moved.max(to));
                 }
-                // Another configuration may say less, and takes back nothing that was done by hand.
+                // Another configuration may say less, and takes back nothing that was done by hand, and no end.
                 Hand::Reload(schedule) => {
+                    life.seal(at(now));
+                    if reached == Stage::Closed {
+                        moved = Stage::Closed;
+                    }
                     stages.retain(&[]);
                     life = Life::new(schedule, stages.cell(&id));
                     reached = moved;

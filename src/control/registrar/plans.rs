@@ -1,8 +1,9 @@
 //! Plans, which the configuration declares, and their stages, which an operator moves on: published, deprecated, closed.
 //!
 //! A step that is acknowledged is on disk and holds after a restart, also when the configuration still says less. What is
-//! closed by hand or by date closes its subscriptions with it: they are shown as closed, and none comes back. Their
-//! records stay as they are, for a plan may have a million of them, and a date writes no store.
+//! closed by hand, by date or by `stage` closes its subscriptions with it: they are shown as closed, and none comes back.
+//! So a plan that is found closed is recorded as closed ([`Registrar::record_closed`]), whoever has closed it. The records
+//! of its subscriptions stay as they are, for a plan may have a million of them.
 
 use std::collections::HashSet;
 
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::api::{Plan, Security, Stage};
 use crate::control::state::records::{self, PlanStage, PlanStageRecord};
-use crate::control::state::{Key, Kind, Revision, Versioned};
+use crate::control::state::{Key, Kind, Revision, Store, StoreError, Versioned};
 use crate::id::PlanId;
 use crate::snapshot::{ListedPlan, Snapshot};
 use crate::time::{Clock, UnixTime};
@@ -36,10 +37,10 @@ pub struct PlanView {
     pub stage: &'static str,
     /// What has brought it there: the configuration with its dates, or an operator.
     pub origin: Origin,
-    /// The revision that moved it last, if an operator ever did.
+    /// The revision that moved it last, if an operator ever did or it is closed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<u64>,
-    /// When an operator moved it last.
+    /// When an operator moved it last, or it was first found closed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moved_at: Option<String>,
     /// When the configuration has it published.
@@ -150,6 +151,64 @@ impl Registrar {
                 outcome,
             })
         })
+    }
+}
+
+impl Registrar {
+    /// Records of those of these plans that are closed by now that they are. What cannot be written is closed all the
+    /// same until the process ends, and is for the log and the next call.
+    pub fn record_closed(&self, snapshot: &Snapshot) {
+        let now = Clock.now();
+        for api in &snapshot.catalogue {
+            for listed in &api.plans {
+                let plan = snapshot.plan(&listed.id);
+                if let Some(plan) = plan.filter(|plan| plan.life.at(now) == Stage::Closed)
+                    && let Err(error) = self.record_as_closed(api.name.as_str(), listed, plan)
+                {
+                    tracing::error!(
+                        event = "plan_not_recorded",
+                        plan = %listed.id,
+                        %error,
+                        "the plan is closed, and the store does not know it yet"
+                    );
+                }
+            }
+        }
+    }
+
+    fn record_as_closed(&self, api: &str, listed: &ListedPlan, plan: &Plan) -> Result<(), Refusal> {
+        let is_recorded = |desk: &dyn Store| {
+            let kept = desk.get(&key(&listed.id))?;
+            let record: Option<PlanStageRecord> = kept
+                .map(|kept| records::read(&key(&listed.id).to_string(), &kept))
+                .transpose()?;
+            Ok::<_, StoreError>(record.is_some_and(|record| record.stage == PlanStage::Closed))
+        };
+        if is_recorded(&*self.store)? {
+            return Ok(());
+        }
+        let by = Actor("configuration".to_owned());
+        let done = self.change(&by, |desk| {
+            let id = listed.id.as_str();
+            let record = PlanStageRecord {
+                stage: PlanStage::Closed,
+                changed_at: desk.now.millis(),
+            };
+            let outcome = PlanView {
+                moved_at: Some(shown_time(record.changed_at)),
+                ..view(api, listed, plan, None, desk.now)?
+            };
+            // Another gateway on the same store may have been here first.
+            if is_recorded(desk.store)? {
+                return Ok(Ruling::unchanged(noted(Stage::Closed), id, outcome));
+            }
+            Ok(Ruling {
+                writes: vec![write(Kind::PlanStage, id, &record)?],
+                note: Note::of(noted(Stage::Closed), id).after(value(&outcome)),
+                outcome,
+            })
+        });
+        done.map(|_| ())
     }
 }
 
