@@ -146,7 +146,8 @@ impl Schedule {
         dated.max(self.begins)
     }
 
-    /// When it is on offer: from the first moment until before the second, as far as there are any. Nothing if never.
+    /// When it is on offer: from the first moment until before the second, as far as there are any. Nothing if never. A
+    /// plan that begins on offer counts as having been so since ever.
     pub fn offer(&self) -> Option<(Option<UnixTime>, Option<UnixTime>)> {
         match self.begins {
             Stage::Staging => self.publish_at.map(|from| (Some(from), self.close_at)),
@@ -167,6 +168,14 @@ impl Life {
     /// Where the plan is at `now`.
     pub fn at(&self, now: UnixTime) -> Stage {
         self.schedule.at(now).max(self.moved.stage())
+    }
+
+    /// What the configuration says, from where the plan was moved by hand.
+    pub fn ahead(&self) -> Schedule {
+        Schedule {
+            begins: self.schedule.begins.max(self.moved.stage()),
+            ..self.schedule
+        }
     }
 
     /// Since when it is deprecated, if that is known: by date or by hand, whichever came first.

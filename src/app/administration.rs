@@ -95,9 +95,7 @@ impl Prepared {
         let declared = cell.snapshot();
         let registrar =
             Registrar::begin(store, Arc::clone(index), cell, Arc::clone(stages)).map_err(StateError::from)?;
-        registrar
-            .adopt(&declared.declared, || {})
-            .map_err(StartError::Conflict)?;
+        registrar.adopt(&declared, || {}).map_err(StartError::Conflict)?;
         registrar.record_closed(&declared);
         let (applications, subscriptions) = index.counts();
         let revision = registrar.revision().map_err(StateError::from)?.0;

@@ -147,19 +147,31 @@ impl Registrar {
         Ok(registrar)
     }
 
-    /// Lets a configuration take effect by `publish`, unless what it declares is taken in the store; says by whom then.
-    /// Subscriptions of the store that are over make way. What is no longer declared is taken from the index after that. No operation comes in between: one that is judged
-    /// by the new configuration has an index without what the former one declared.
+    /// Lets a configuration take effect by `publish`, unless what it declares is taken in the store, or its plans meet
+    /// those that operators have moved; says by whom then. Subscriptions of the store that are over make way. What is no
+    /// longer declared is taken from the index after that. No operation comes in between: one that is judged by the new
+    /// configuration has an index without what the former one declared.
     ///
     /// # Errors
     /// Every conflict, one a line; or the store's.
-    pub fn adopt(&self, declared: &Declared, publish: impl FnOnce()) -> Result<(), Vec<String>> {
+    pub fn adopt(&self, snapshot: &Snapshot, publish: impl FnOnce()) -> Result<(), Vec<String>> {
+        self.adopt_declared(&snapshot.declared, || snapshot.keyless_meetings(), publish)
+    }
+
+    fn adopt_declared(
+        &self,
+        declared: &Declared,
+        meetings: impl FnOnce() -> Vec<String>,
+        publish: impl FnOnce(),
+    ) -> Result<(), Vec<String>> {
         let mut ledger = self.lock();
         self.catch_up(&mut ledger)
             .map_err(|error| vec![error.to_string()])?;
         let collisions = self.index.collisions(declared);
-        if !collisions.is_empty() {
-            return Err(collisions.iter().map(ToString::to_string).collect());
+        let collisions = collisions.iter().map(ToString::to_string);
+        let conflicts: Vec<String> = collisions.chain(meetings()).collect();
+        if !conflicts.is_empty() {
+            return Err(conflicts);
         }
         self.remove_displaced(&mut ledger, declared)
             .map_err(|refusal| vec![refusal.to_string()])?;

@@ -165,7 +165,7 @@ impl Reloader {
                 std::thread::sleep(RETIRE_AFTER);
             };
             match registrar {
-                Some(registrar) => registrar.adopt(&snapshot.declared, publish),
+                Some(registrar) => registrar.adopt(&snapshot, publish),
                 None => {
                     publish();
                     index.retain(&snapshot.declared);

@@ -2,10 +2,11 @@
 //!
 //! So a date is only for a stage that comes after `stage`, and the dates rise in the order of the stages. What would have
 //! to be guessed (which of two contradicting keys counts) is a mistake, whatever the time is: a configuration that is
-//! accepted today is accepted tomorrow.
+//! accepted today is accepted tomorrow. What an operator has moved on by hand is therefore judged apart, beside what is
+//! written ([`Snapshot::keyless_meetings`]).
 
-use super::shown;
-use crate::api::{Schedule, Security, Stage, Stages};
+use super::{Snapshot, shown};
+use crate::api::{Plan, Schedule, Security, Stage, Stages};
 use crate::config::{self, Located, Mistake, Mistakes};
 use crate::id::PlanId;
 use crate::time::UnixTime;
@@ -122,4 +123,29 @@ pub(super) fn meet(one: &Schedule, other: &Schedule) -> bool {
         _ => false,
     };
     !is_over(one_until, other_from) && !is_over(other_until, one_from)
+}
+
+impl Snapshot {
+    /// Keyless plans of one API that are for every caller and would be on offer at the same time, since operators have
+    /// moved plans on that are written to be later or never; a sentence for each such pair.
+    pub fn keyless_meetings(&self) -> Vec<String> {
+        let is_for_all = |plan: &&Plan| plan.security == Security::Keyless && plan.selection_rule.is_none();
+        let mut meetings = Vec::new();
+        for api in &self.catalogue {
+            let plans = api.plans.iter().filter_map(|listed| self.plan(&listed.id));
+            let plans: Vec<&Plan> = plans.map(|plan| &**plan).filter(is_for_all).collect();
+            for (place, plan) in plans.iter().enumerate() {
+                let earlier = plans.iter().take(place);
+                let met = earlier.filter(|earlier| meet(&earlier.life.ahead(), &plan.life.ahead()));
+                meetings.extend(met.map(|earlier| {
+                    format!(
+                        "the plans `{}` and `{}` are keyless and for every caller, and an operator has moved one of \
+                         them on; close one, or give it a `selection_rule`",
+                        earlier.id, plan.id
+                    )
+                }));
+            }
+        }
+        meetings
+    }
 }

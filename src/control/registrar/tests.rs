@@ -565,7 +565,7 @@ fn the_index_is_as_a_restart_would_make_it_and_as_a_second_gateway_makes_it() {
     }
     // Each hears of the other's last changes with its own next one.
     for by in [&registrar_one, &registrar_two] {
-        by.adopt(&Declared::default(), || {}).unwrap();
+        by.adopt_declared(&Declared::default(), Vec::new, || {}).unwrap();
     }
     let (_, index_three) = registrar(&store);
     let known = |index: &Index| {

@@ -146,7 +146,7 @@ fn a_state_that_cannot_be_used_is_an_exit_code_and_is_left_as_it_is() {
 }
 
 /// Starts on this directory; the exit code, and what was said.
-fn start(directory: &Path) -> (Option<i32>, String) {
+pub(super) fn start(directory: &Path) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_tollgate"))
         .args(["run", "--config"])
         .arg(directory.join("tollgate.toml"))

@@ -149,3 +149,59 @@ fn each_step_is_obeyed_at_once_and_outlives_the_process_and_the_configuration() 
     assert_eq!(scene.subscription("mobile", "gold").status, 201);
     assert_eq!(scene.call("mobile"), passes());
 }
+
+#[test]
+fn a_configuration_cannot_set_a_keyless_plan_beside_one_that_was_published_by_hand() {
+    const HALL: &str = r#"
+[[api]]
+name = "hall"
+context_path = "/hall"
+upstream = "sample"
+[[api.plan]]
+name = "first"
+security = "keyless"
+stage = "staging"
+"#;
+    let second = |life: &str| {
+        format!("{HALL}[[api.plan]]\nname = \"second\"\nsecurity = \"keyless\"\nstage = \"{life}\"\n")
+    };
+    let mut scene = Scene::start_with(HALL);
+    let ask = |scene: &Scene| get("/hall/1").send(scene.gateway.address()).status;
+    let write = |scene: &Scene, text: &str| {
+        let config = super::config(&scene.upstream, text);
+        scene.gateway.write_config(&config);
+    };
+    assert_eq!(ask(&scene), 404);
+    assert_eq!(scene.act("/v1/plans/hall/first/publish").status, 200);
+    assert_eq!(ask(&scene), 200);
+    write(&scene, &second("published"));
+    let conflict = scene
+        .gateway
+        .wait_for_log(|line| line["event"] == "configuration_mistake");
+    let conflict = conflict["message"].as_str().unwrap();
+    assert!(
+        conflict.contains("`hall/first` and `hall/second` are keyless"),
+        "{conflict}"
+    );
+    scene
+        .gateway
+        .wait_for_log(|line| line["event"] == "configuration_rejected");
+    assert_eq!(scene.show("/v1/plans/hall/second").status, 404);
+    scene.gateway.signal("TERM");
+    scene.gateway.wait_for_exit();
+    let (code, says) = super::crashes::start(scene.gateway.directory());
+    assert_eq!(code, Some(78), "{says}");
+    assert!(says.contains("hall/second"), "{says}");
+
+    // One that is in staging is in nobody's way, nor is one that takes the place of what is closed.
+    write(&scene, &second("staging"));
+    scene.gateway.restart_after_end();
+    assert_eq!(scene.act("/v1/plans/hall/second/publish").code(), "conflict");
+    assert_eq!(scene.act("/v1/plans/hall/first/close").status, 200);
+    assert_eq!(ask(&scene), 404);
+    write(&scene, &second("published"));
+    scene
+        .gateway
+        .wait_for_log(|line| line["event"] == "configuration_applied" && line["generation"] == 2);
+    assert_eq!(ask(&scene), 200);
+}

@@ -29,7 +29,9 @@ fn no_reload_makes_tokens_be_asked_for_less_than_the_store_names() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
-                registrar.adopt(&Declared::default(), || {}).unwrap();
+                registrar
+                    .adopt_declared(&Declared::default(), Vec::new, || {})
+                    .unwrap();
             }
         });
         let names: Vec<String> = (0..100).map(|number| format!("claim-{number}")).collect();
@@ -124,7 +126,7 @@ fn a_start_removes_what_is_over_and_declared() {
         store.commit(batch).unwrap();
         let (registrar, _) = registrar(&store);
         let declared = &registrar.cell.snapshot().declared;
-        let begun = registrar.adopt(declared, || {});
+        let begun = registrar.adopt_declared(declared, Vec::new, || {});
         let mut count = 0;
         let counted = store.load(&mut |_, _| {
             count += 1;
