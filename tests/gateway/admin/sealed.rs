@@ -69,7 +69,8 @@ fn subscribe(scene: &Scene, plan: &str) -> String {
 
 #[test]
 fn what_the_configuration_has_closed_stays_closed_when_it_says_less() {
-    let moment = Clock.now().millis() + 4000;
+    // Far enough away that all of them are subscribed to before it.
+    let moment = Clock.now().millis() + 8000;
     let date = jiff::Timestamp::from_millisecond(moment).unwrap();
     let past = |plan: &str| match plan {
         "past" => "close_at = 2020-01-01T00:00:00Z".to_owned(),
