@@ -1,8 +1,6 @@
 //! The rules of applications, subscriptions and API keys, over a store in memory: no sockets, no files.
 //! Two registrars over one store are two gateways; a third one is a restart.
 
-mod forgetting;
-
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -14,6 +12,7 @@ use crate::control::state::tests::Memory;
 use crate::issuer::KeyRing;
 use crate::snapshot::{Inputs, compile};
 
+mod forgetting;
 mod reloads;
 mod steps;
 
@@ -565,7 +564,7 @@ fn the_index_is_as_a_restart_would_make_it_and_as_a_second_gateway_makes_it() {
     }
     // Each hears of the other's last changes with its own next one.
     for by in [&registrar_one, &registrar_two] {
-        by.adopt_declared(&Declared::default(), Vec::new, || {}).unwrap();
+        by.adopt(&by.cell.snapshot(), || {}).unwrap();
     }
     let (_, index_three) = registrar(&store);
     let known = |index: &Index| {
