@@ -1,4 +1,5 @@
 //! The longest body there may be: whatever is taken in is kept, shown and noted whole.
+//! A record says more than the body that it is made of, so its bound must be the wider one.
 
 use serde_json::{Value, json};
 
