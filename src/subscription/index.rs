@@ -3,7 +3,7 @@
 //! What it knows has two origins, and neither touches the other. A configuration declares; it comes whole, in two steps,
 //! so that a reload never takes from a caller what both configurations grant: [`Index::admit`] before the new snapshot is
 //! in place, [`Index::retain`] after. The store tells what lives at run time, change by change ([`Index::change`]) or
-//! whole ([`Index::resync`]). Where both say something of the same, what is declared holds and the other is not in force:
+//! whole ([`Index::successor`]). Where both say something of the same, what is declared holds and the other is not in force:
 //! a client id never passes silently from one application to another.
 //!
 //! Look-ups borrow their keys, allocate nothing and take no lock. There is one writer at a time, the control plane.
@@ -235,14 +235,16 @@ impl Index {
         self.state.load().apply(change, None);
     }
 
-    /// Replaces all that lives at run time, in one step. What stays the same stays the same entry.
-    pub fn resync(&self, all: impl Iterator<Item = Change>) {
+    /// Replaces all that lives at run time, in one step.
+    #[cfg(test)]
+    pub(crate) fn resync(&self, all: impl Iterator<Item = Change>) {
         let successor = self.successor();
         all.for_each(|change| successor.add(change));
         successor.take_over();
     }
 
-    /// Begins with nothing that lives at run time; decisions see none of it until it takes over.
+    /// Begins with nothing that lives at run time; decisions see none of it until it takes over. What stays the same stays
+    /// the same entry.
     pub fn successor(&self) -> Successor<'_> {
         Successor {
             index: self,
