@@ -38,7 +38,7 @@ use crate::control::reload::{Reloader, note_applied};
 use crate::control::state::StateError;
 use crate::control::status::{Readiness, StatusEndpoints};
 use crate::issuer::{KeyRing, KeySource, Trouble};
-use crate::proxy::{Cell, Gateway, KeyMiss, Verdicts};
+use crate::proxy::{Cell, ConnectionPool, Gateway, KeyMiss, Verdicts};
 use crate::snapshot::Snapshot;
 use crate::subscription::Index;
 use crate::telemetry::{Telemetry, TelemetryError};
@@ -48,6 +48,8 @@ use crate::time::{Clock, UnixTime};
 const FIRST_KEYS_WAIT: Duration = Duration::from_secs(6);
 /// How long the listeners may take to answer before the process gives up.
 const LISTEN_WAIT: Duration = Duration::from_secs(10);
+/// Between two looks at idle connections to upstreams.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// Between two looks at whether they answer.
 const LISTEN_STEP: Duration = Duration::from_millis(5);
 /// After the grace period: for what is left to be told that it ends.
@@ -112,6 +114,7 @@ struct ControlParts {
     addresses: Vec<SocketAddr>,
     readiness: Arc<Readiness>,
     when_ready: Hook,
+    connections: Arc<ConnectionPool>,
 }
 
 impl Publish for Cell {
@@ -221,6 +224,9 @@ impl App {
         let cell = Arc::new(Cell::new(Arc::clone(&snapshot), Arc::clone(&telemetry)));
         let (access_log, flush) = log::access_log(snapshot.process.access_log.as_ref(), &telemetry)?;
         let verdicts = Arc::new(Verdicts::new(snapshot.process.token_cache_entries));
+        let connections = Arc::new(ConnectionPool::new(
+            snapshot.process.upstream_connections_idle_max,
+        ));
         let administration = control.begin(&index, &cell, &stages)?;
         watch_cells(&telemetry, &cell, &index, &verdicts);
         let store_troubles = administration.watch_store(&telemetry);
@@ -262,6 +268,7 @@ impl App {
                 addresses,
                 readiness: Arc::clone(&readiness),
                 when_ready,
+                connections: Arc::clone(&connections),
             })),
         };
         let control = server.add_service(background_service("control", control));
@@ -282,7 +289,14 @@ impl App {
             let (desks, issuer) = (Arc::clone(&desks), issuer.clone());
             Box::pin(async move { desks.ask(&issuer).await })
         });
-        let gateway = Gateway::new(cell, index, Arc::clone(&verdicts), access_log, key_miss);
+        let gateway = Gateway::new(
+            cell,
+            index,
+            Arc::clone(&verdicts),
+            access_log,
+            key_miss,
+            connections,
+        );
         let service = pingora::proxy::http_proxy_service_with_name(&server.configuration, gateway, "gateway");
         let proxy = server.add_service(bind::Prebound::new(service, listeners));
         proxy.add_dependency(&control);
@@ -320,6 +334,7 @@ impl BackgroundService for ControlPlane {
             addresses,
             readiness,
             when_ready,
+            connections,
         } = parts;
         let issuers = reloader.cell.snapshot().issuers.clone();
         reloader.keeper.take_on(&issuers, FIRST_KEYS_WAIT).await;
@@ -327,9 +342,18 @@ impl BackgroundService for ControlPlane {
         let reloading = reloader.run(first, hangups);
         let announcing = announce(addresses, readiness, when_ready);
         tokio::select! {
-            () = async { tokio::join!(reloading, announcing); } => {}
+            () = async { tokio::join!(reloading, announcing, sweep(connections)); } => {}
             _ = shutdown.changed() => {}
         }
+    }
+}
+
+/// Closes idle connections to upstreams that nobody needs any more.
+async fn sweep(connections: Arc<ConnectionPool>) {
+    let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
+    loop {
+        let now = ticks.tick().await;
+        connections.sweep(now.into_std());
     }
 }
 

@@ -14,8 +14,10 @@ mod forward;
 mod grpc;
 mod live;
 mod meters;
+mod pool;
 mod private;
 mod record;
+mod relay;
 mod view;
 
 use std::pin::Pin;
@@ -33,9 +35,11 @@ use pingora::{Error, ErrorType, Result};
 
 pub use decide::{Passed, decide};
 pub use live::Cell;
+pub use pool::ConnectionPool;
 pub use record::AccessLog;
 
 use self::context::{Context, Outcome, Watch};
+use self::relay::Relay;
 use crate::access::{Cause, Code, DataPlane, Proof, Verdict};
 use crate::id::IssuerName;
 use crate::subscription::Index;
@@ -46,9 +50,6 @@ use crate::token::Cache;
 const DRAIN_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(1);
 /// A larger one is not taken: the connection is closed on it.
 const DRAIN_BYTES_MAX: u64 = 64 * 1024;
-
-/// Interim answers (1xx) of an upstream to one request: a real one sends two at most.
-const INFORMATIONAL_MAX: u32 = 16;
 
 /// Asked when a token names a key that is not here: whether the issuer's keys have been fetched anew since. How long
 /// that may take, and how often it may happen, is the business of whoever answers.
@@ -68,6 +69,7 @@ pub struct Gateway {
     access_log: Option<AccessLog>,
     key_miss: KeyMiss,
     request_ids: view::RequestIds,
+    relay: Relay,
     /// When the operator was last told of a failed request.
     complained_seconds: AtomicI64,
     /// Failed requests that the operator was not told of since.
@@ -84,6 +86,7 @@ impl Gateway {
         verdicts: Arc<Verdicts>,
         access_log: Option<AccessLog>,
         key_miss: KeyMiss,
+        connections: Arc<ConnectionPool>,
     ) -> Self {
         Self {
             cell,
@@ -92,6 +95,7 @@ impl Gateway {
             access_log,
             key_miss,
             request_ids: view::RequestIds::new(),
+            relay: Relay::new(connections),
             complained_seconds: AtomicI64::new(0),
             unsaid: AtomicU64::new(0),
         }
@@ -202,6 +206,15 @@ impl ProxyHttp for Gateway {
         Ok(true)
     }
 
+    /// Where Pingora asks whether the request goes on. A plain one is taken to its upstream and answered here.
+    async fn proxy_upstream_filter(&self, session: &mut Session, context: &mut Context) -> Result<bool> {
+        if !relay::is_plain(session.req_header()) {
+            return Ok(true);
+        }
+        self.relay.run(session, context).await?;
+        Ok(false)
+    }
+
     async fn upstream_peer(&self, _session: &mut Session, context: &mut Context) -> Result<Box<HttpPeer>> {
         let Outcome::Permitted(permit) = &context.outcome else {
             return Error::e_explain(
@@ -227,12 +240,8 @@ impl ProxyHttp for Gateway {
     ) -> Box<Error> {
         // Nothing was sent, so another peer may be asked, whatever the method.
         if let (Some((place, _)), Outcome::Permitted(permit)) = (context.peer, &context.outcome) {
-            let upstream = &permit.route().upstream;
-            context.unreachable.insert(place);
-            context.connect_failures += 1;
-            let again =
-                context.connect_failures <= upstream.retries && context.connect_failures < upstream.peers();
-            error.set_retry(again);
+            let upstream = Arc::clone(&permit.route().upstream);
+            error.set_retry(context.connect_failed(&upstream, place));
         }
         error
     }
@@ -271,12 +280,7 @@ impl ProxyHttp for Gateway {
             context.first_byte.get_or_insert_with(Instant::now);
             return Ok(());
         }
-        context.informational += 1;
-        if context.informational <= INFORMATIONAL_MAX {
-            return Ok(());
-        }
-        let storm = Error::explain(ErrorType::InvalidHTTPHeader, "the upstream sends 1xx without end");
-        Err(storm.into_up())
+        context.count_informational()
     }
 
     fn upstream_response_body_filter(
@@ -298,7 +302,8 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         context: &mut Context,
     ) -> Result<()> {
-        forward::response(session, response, context)
+        *response = forward::answer(session, response, context)?;
+        Ok(())
     }
 
     async fn fail_to_proxy(

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use pingora::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
+use pingora::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy, Peer as _};
 
 use crate::id::UpstreamName;
 
@@ -39,6 +39,8 @@ pub struct Upstream {
 pub struct Peer {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Connections to peers of the same key are worth the same: made to the same address, for the same upstream.
+    pub connection_key: u64,
     prototype: HttpPeer,
 }
 
@@ -91,10 +93,7 @@ impl Upstream {
         let turns = turns(&weights).ok_or(UpstreamError::Turns)?;
         let peers = peers
             .iter()
-            .map(|(address, _)| Peer {
-                address: *address,
-                prototype: prototype(&name, *address, limits),
-            })
+            .map(|(address, _)| Peer::new(&name, *address, limits))
             .collect();
         Ok(Self {
             name,
@@ -128,6 +127,20 @@ impl Upstream {
 // === impl Peer ===
 
 impl Peer {
+    fn new(upstream: &UpstreamName, address: SocketAddr, limits: Limits) -> Self {
+        let prototype = prototype(upstream, address, limits);
+        Self {
+            address,
+            connection_key: prototype.reuse_hash(),
+            prototype,
+        }
+    }
+
+    /// The peer as Pingora's connector wants it.
+    pub const fn as_http_peer(&self) -> &HttpPeer {
+        &self.prototype
+    }
+
     /// A peer as Pingora wants one for each request.
     pub fn to_http_peer(&self) -> Box<HttpPeer> {
         Box::new(self.prototype.clone())

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use pingora::{Error, ErrorType, Result};
+
 use super::live::Live;
 use super::meters::{InFlight, Meters};
 use super::view::Client;
@@ -12,7 +14,10 @@ use crate::access::{CacheResult, Code, Denial, Observer, Permit};
 use crate::issuer::Issuer;
 use crate::time::UnixTime;
 use crate::token::{Algorithm, Probe, TokenCheck};
-use crate::upstream::Tried;
+use crate::upstream::{Tried, Upstream};
+
+/// Interim answers (1xx) of an upstream to one request: a real one sends two at most.
+const INFORMATIONAL_MAX: u32 = 16;
 
 /// One request, from its header to its record.
 pub struct Context {
@@ -99,6 +104,28 @@ impl Context {
             answer: None,
             _in_flight: in_flight,
         }
+    }
+}
+
+impl Context {
+    /// Notes that a peer cannot be reached; whether another one may be tried.
+    pub(super) fn connect_failed(&mut self, upstream: &Upstream, place: usize) -> bool {
+        self.unreachable.insert(place);
+        self.connect_failures += 1;
+        self.connect_failures <= upstream.retries && self.connect_failures < upstream.peers()
+    }
+
+    /// One more interim answer (1xx).
+    ///
+    /// # Errors
+    /// There were more than [`INFORMATIONAL_MAX`].
+    pub(super) fn count_informational(&mut self) -> Result<()> {
+        self.informational += 1;
+        if self.informational <= INFORMATIONAL_MAX {
+            return Ok(());
+        }
+        let storm = Error::explain(ErrorType::InvalidHTTPHeader, "the upstream sends 1xx without end");
+        Err(storm.into_up())
     }
 }
 

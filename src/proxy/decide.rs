@@ -53,6 +53,6 @@ pub fn decide(
 impl Passed {
     /// Path and query as the upstream gets them.
     pub fn upstream_target(&self, request: &RequestHeader) -> String {
-        forward::target_text(&self.permit, self.path.as_deref(), request)
+        forward::target_text(&self.permit, self.path.as_deref(), &request.uri)
     }
 }

@@ -6,9 +6,7 @@
 
 use std::net::IpAddr;
 
-use http::header::{
-    AUTHORIZATION, CONNECTION, COOKIE, HOST, PROXY_AUTHENTICATE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-};
+use http::header::{AUTHORIZATION, CONNECTION, COOKIE, HOST, TRANSFER_ENCODING};
 use http::request::Parts as RequestParts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, Version};
@@ -28,50 +26,70 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// Fields of an answer that end here, besides those that `Connection` nominates.
-const HOP_BY_HOP: [HeaderName; 6] = [
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    PROXY_AUTHENTICATE,
-    HeaderName::from_static("proxy-authentication-info"),
-    UPGRADE,
-    TRAILER,
+/// About as many fields are added to a request: what is forwarded, the request id, a few claims.
+const FIELDS_ADDED: usize = 8;
+
+/// Fields of an answer that end here, besides those that `Connection` nominates. Pingora sets a `Connection` of its own.
+const HOP_BY_HOP: [&str; 7] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "proxy-authenticate",
+    "proxy-authentication-info",
+    "upgrade",
+    "trailer",
 ];
 
-/// Makes the upstream's request of the caller's.
+/// About as many fields are added to an answer: the request id, and Pingora's `Date` and `Connection`.
+const ANSWER_FIELDS_ADDED: usize = 5;
+
+/// Makes the upstream's request of the caller's, where Pingora has made a copy of it already.
 pub(super) fn request(session: &Session, request: &mut RequestHeader, context: &Context) -> Result<()> {
+    // Pingora keeps a second map, of names as the caller has spelled them, and parses each name anew to enter it there. In
+    // its plain form the map of fields is all there is; names mean the same in any case (RFC 9110 section 5.1).
+    let came = RequestParts::from(std::mem::replace(request, RequestHeader::from(nothing())));
+    *request = outgoing(session, &came, context)?;
+    Ok(())
+}
+
+/// The upstream's request. Fields that are between the caller and the gateway alone must be gone from `came` already.
+pub(super) fn outgoing(session: &Session, came: &RequestParts, context: &Context) -> Result<RequestHeader> {
     let Outcome::Permitted(permit) = &context.outcome else {
         return Error::e_explain(
             ErrorType::InternalError,
             "a request without a permit goes nowhere",
         );
     };
-    target(request, permit, context)?;
-    // Pingora keeps a second map, of names as the caller has spelled them, and parses each name anew to enter it there. In
-    // its plain form the map of fields is all there is; names mean the same in any case (RFC 9110 section 5.1).
-    let nothing = RequestHeader::from(http::Request::new(()).into_parts().0);
-    let mut parts = RequestParts::from(std::mem::replace(request, nothing));
-    fields(session, &mut parts.headers, permit, context)?;
-    *request = RequestHeader::from(parts);
-    Ok(())
+    let mut parts = nothing();
+    parts.method = came.method.clone();
+    parts.uri = match target(&came.uri, permit, context)? {
+        Some(other) => other,
+        None => came.uri.clone(),
+    };
+    parts.version = Version::HTTP_11;
+    parts.headers = fields(session, &came.headers, permit, context)?;
+    Ok(RequestHeader::from(parts))
 }
 
-/// Takes out what is the gateway's alone, and sets it.
-fn fields(session: &Session, headers: &mut HeaderMap, permit: &Permit, context: &Context) -> Result<()> {
+fn nothing() -> RequestParts {
+    http::Request::new(()).into_parts().0
+}
+
+/// The caller's fields without those that are the gateway's alone, and the gateway's.
+fn fields(session: &Session, came: &HeaderMap, permit: &Permit, context: &Context) -> Result<HeaderMap> {
     let http = &context.live.snapshot.http;
     let sources = ended_here(permit);
-    let foreign: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| http.owns(name.as_str()) || folds_to(name.as_str(), sources.iter().copied()))
-        .cloned()
-        .collect();
-    for name in &foreign {
-        headers.remove(name);
+    let mut headers = HeaderMap::with_capacity(came.len() + FIELDS_ADDED);
+    let credential = !permit.api().forward_credential;
+    for (name, field) in came {
+        let ends_here = (credential && name == AUTHORIZATION)
+            || http.owns(name.as_str())
+            || folds_to(name.as_str(), sources.iter().copied());
+        if !ends_here {
+            headers.append(name.clone(), field.clone());
+        }
     }
-    if !permit.api().forward_credential {
-        headers.remove(AUTHORIZATION);
-    }
-    cookies(headers, &sources);
+    cookies(&mut headers, &sources);
     for (name, value) in permit.headers() {
         headers.insert(name.clone(), value.clone());
     }
@@ -81,9 +99,9 @@ fn fields(session: &Session, headers: &mut HeaderMap, permit: &Permit, context: 
         // HTTP/1.0 may leave it out; the request goes on as HTTP/1.1, which may not (RFC 9112 section 3.2).
         headers.insert(HOST, value(&address.to_string())?);
     }
-    forwarded(session, headers, context.client)?;
+    forwarded(session, &mut headers, context.client)?;
     headers.insert(http.request_id_header.clone(), value(&context.request_id)?);
-    Ok(())
+    Ok(headers)
 }
 
 fn value(text: &str) -> Result<HeaderValue> {
@@ -129,43 +147,50 @@ fn cookies(headers: &mut HeaderMap, sources: &[&Source]) {
     }
 }
 
-/// Cleans the upstream's answer: hop-by-hop fields end here (RFC 9110 section 7.6.1).
-pub(super) fn response(
+/// Makes the caller's answer of the upstream's: hop-by-hop fields end here (RFC 9110 section 7.6.1).
+pub(super) fn answer(
     session: &mut Session,
-    response: &mut ResponseHeader,
+    came: &ResponseHeader,
     context: &Context,
-) -> Result<()> {
-    let nominated: Vec<HeaderName> = response
+) -> Result<ResponseHeader> {
+    // As with requests: a plain map, without the second one of names as the upstream has spelled them.
+    let mut parts = http::Response::new(()).into_parts().0;
+    parts.status = came.status;
+    // A proxy answers in its own version (RFC 9110 section 2.5); Pingora gives the body a framing that it allows.
+    parts.version = Version::HTTP_11;
+    parts.headers.reserve(came.headers.len() + ANSWER_FIELDS_ADDED);
+    let nominated = nominated(&came.headers);
+    for (name, field) in &came.headers {
+        if !HOP_BY_HOP.contains(&name.as_str()) && !nominated.contains(name) {
+            parts.headers.append(name.clone(), field.clone());
+        }
+    }
+    // RFC 9112 section 6.1: HTTP/1.0 knows no chunks; there the end of the connection is the end of the body.
+    if session.req_header().version <= Version::HTTP_10 && parts.headers.remove(TRANSFER_ENCODING).is_some() {
+        session.set_keepalive(None);
+    }
+    let http = &context.live.snapshot.http;
+    parts
         .headers
+        .insert(http.request_id_header.clone(), value(&context.request_id)?);
+    let mut answer = ResponseHeader::from(parts);
+    answer.set_reason_phrase(came.get_reason_phrase())?;
+    if let Outcome::Permitted(permit) = &context.outcome {
+        Notice::of(permit.plan(), permit.decided_at()).write(&mut answer)?;
+        private::keep(&mut answer, permit)?;
+    }
+    Ok(answer)
+}
+
+/// Fields that `Connection` nominates.
+fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
+    headers
         .get_all(CONNECTION)
         .iter()
         .filter_map(|field| field.to_str().ok())
         .flat_map(|field| field.split(','))
         .filter_map(|name| name.trim().parse().ok())
-        .collect();
-    for name in &nominated {
-        response.remove_header(name);
-    }
-    for name in &HOP_BY_HOP {
-        response.remove_header(name);
-    }
-    // A proxy answers in its own version (RFC 9110 section 2.5); Pingora has given the body a framing that it allows.
-    response.set_version(Version::HTTP_11);
-    // RFC 9112 section 6.1: HTTP/1.0 knows no chunks; there the end of the connection is the end of the body.
-    if session.req_header().version <= Version::HTTP_10
-        && response.remove_header(&TRANSFER_ENCODING).is_some()
-    {
-        session.set_keepalive(None);
-    }
-    let http = &context.live.snapshot.http;
-    response.insert_header(http.request_id_header.clone(), &context.request_id)?;
-    match &context.outcome {
-        Outcome::Permitted(permit) => {
-            Notice::of(permit.plan(), permit.decided_at()).write(response)?;
-            private::keep(response, permit)
-        }
-        Outcome::Undecided | Outcome::Denied(_) => Ok(()),
-    }
+        .collect()
 }
 
 /// `X-Forwarded-*`: what a trusted proxy said is continued, what anybody else said is forgotten.
@@ -219,36 +244,36 @@ fn push_address(text: &mut String, address: IpAddr) {
     }
 }
 
-/// What was routed is what is forwarded: the normalised path, with or without the context path.
-fn target(request: &mut RequestHeader, permit: &Permit, context: &Context) -> Result<()> {
+/// What was routed is what is forwarded: the normalised path, with or without the context path. Nothing if that is what
+/// came.
+fn target(came: &Uri, permit: &Permit, context: &Context) -> Result<Option<Uri>> {
     let api = permit.api();
-    let absolute = request.uri.authority().is_some() || request.raw_path().first() != Some(&b'/');
-    let came = request.uri.query();
     let sources = ended_here(permit);
-    let stripped = came.and_then(|query| strip_query(query, sources.iter().copied()));
-    if context.target.is_none() && !strips(api) && !absolute && stripped.is_none() {
-        return Ok(());
+    let stripped = came
+        .query()
+        .and_then(|query| strip_query(query, sources.iter().copied()));
+    if context.target.is_none() && !strips(api) && came.authority().is_none() && stripped.is_none() {
+        return Ok(None);
     }
-    let target: PathAndQuery = target_text(permit, context.target.as_deref(), request)
+    let target: PathAndQuery = target_text(permit, context.target.as_deref(), came)
         .parse()
         .or_err(ErrorType::InvalidHTTPHeader, "the normalised path is no target")?;
-    request.set_uri(Uri::from(target));
-    Ok(())
+    Ok(Some(Uri::from(target)))
 }
 
 /// Path and query as the upstream gets them, without a token that ends here; `normalised` is the path, if it is not the
 /// one that came.
-pub(super) fn target_text(permit: &Permit, normalised: Option<&str>, request: &RequestHeader) -> String {
+pub(super) fn target_text(permit: &Permit, normalised: Option<&str>, came: &Uri) -> String {
     let api = permit.api();
-    let came = request.uri.query();
     let sources = ended_here(permit);
-    let stripped = came.and_then(|query| strip_query(query, sources.iter().copied()));
+    let query = came.query();
+    let stripped = query.and_then(|query| strip_query(query, sources.iter().copied()));
     let query = match &stripped {
         Some(rest) if rest.is_empty() => None,
         Some(rest) => Some(rest.as_str()),
-        None => came,
+        None => query,
     };
-    let path = normalised.unwrap_or_else(|| request.uri.path());
+    let path = normalised.unwrap_or_else(|| came.path());
     let path = if strips(api) {
         path.get(api.context_path.len()..).unwrap_or("/")
     } else {
