@@ -280,7 +280,7 @@ impl ProxyHttp for Gateway {
             context.first_byte.get_or_insert_with(Instant::now);
             return Ok(());
         }
-        context.count_informational()
+        context.interim(response.status)
     }
 
     fn upstream_response_body_filter(

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::StatusCode;
 use pingora::{Error, ErrorType, Result};
 
 use super::live::Live;
@@ -118,14 +119,17 @@ impl Context {
     /// One more interim answer (1xx).
     ///
     /// # Errors
-    /// There were more than [`INFORMATIONAL_MAX`].
-    pub(super) fn count_informational(&mut self) -> Result<()> {
-        self.informational += 1;
-        if self.informational <= INFORMATIONAL_MAX {
-            return Ok(());
+    /// There were more than [`INFORMATIONAL_MAX`], or it is a switch of protocols, for which no upstream is asked.
+    pub(super) fn interim(&mut self, status: StatusCode) -> Result<()> {
+        let refused = |why| Err(Error::explain(ErrorType::InvalidHTTPHeader, why).into_up());
+        if status == StatusCode::SWITCHING_PROTOCOLS {
+            return refused("the upstream switches to a protocol that nobody asked for");
         }
-        let storm = Error::explain(ErrorType::InvalidHTTPHeader, "the upstream sends 1xx without end");
-        Err(storm.into_up())
+        self.informational += 1;
+        if self.informational > INFORMATIONAL_MAX {
+            return refused("the upstream sends 1xx without end");
+        }
+        Ok(())
     }
 }
 

@@ -52,7 +52,8 @@ pub(super) fn request(session: &Session, request: &mut RequestHeader, context: &
     Ok(())
 }
 
-/// The upstream's request. Fields that are between the caller and the gateway alone must be gone from `came` already.
+/// The upstream's request. Fields that are between the caller and the gateway alone must be gone from `came` already, but
+/// for a `Connection` that names no other.
 pub(super) fn outgoing(session: &Session, came: &RequestParts, context: &Context) -> Result<RequestHeader> {
     let Outcome::Permitted(permit) = &context.outcome else {
         return Error::e_explain(
@@ -82,7 +83,8 @@ fn fields(session: &Session, came: &HeaderMap, permit: &Permit, context: &Contex
     let mut headers = HeaderMap::with_capacity(came.len() + FIELDS_ADDED);
     let credential = !permit.api().forward_credential;
     for (name, field) in came {
-        let ends_here = (credential && name == AUTHORIZATION)
+        let ends_here = name == CONNECTION
+            || (credential && name == AUTHORIZATION)
             || http.owns(name.as_str())
             || folds_to(name.as_str(), sources.iter().copied());
         if !ends_here {

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts as RequestParts;
-use http::{HeaderValue, Method, StatusCode, Version};
+use http::{HeaderValue, Method, Version};
 use pingora::connectors::TransportConnector;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::protocols::Stream;
@@ -155,14 +155,10 @@ async fn exchange(session: &mut Session, client: &mut Client, context: &mut Cont
         let Some(came) = client.resp_header() else {
             return Err(Error::explain(ErrorType::InvalidHTTPHeader, "no header was read").into_up());
         };
-        if came.status == StatusCode::SWITCHING_PROTOCOLS {
-            let unasked = "the upstream upgrades a connection that nobody asked to upgrade";
-            return Err(Error::explain(ErrorType::InvalidHTTPHeader, unasked).into_up());
-        }
         if !came.status.is_informational() {
             break;
         }
-        context.count_informational()?;
+        context.interim(came.status)?;
         let interim = forward::answer(session, came, context)?;
         write(session, vec![HttpTask::Header(Box::new(interim), false)]).await?;
     }

@@ -24,6 +24,7 @@ mod keys;
 mod lives;
 mod metrics;
 mod operate;
+mod relay;
 mod reload;
 mod start;
 mod upstreams;
