@@ -118,7 +118,8 @@ impl Gateway {
             now,
             &mut watch,
         );
-        context.access_duration = begun.elapsed();
+        context.decided = Instant::now();
+        context.access_duration = context.decided.duration_since(begun);
         context.outcome = match decided {
             Ok(Passed { permit, path }) => {
                 context.target = path;
@@ -222,7 +223,7 @@ impl ProxyHttp for Gateway {
                 "a request without a permit goes nowhere",
             );
         };
-        context.attempt.get_or_insert_with(Instant::now);
+        context.attempt.get_or_insert(context.decided);
         context.body_bytes = 0; // a retry sends the body again
         let Some((place, peer)) = permit.route().upstream.choose(&context.unreachable) else {
             return Error::e_explain(ErrorType::HTTPStatus(503), "no peer is left to try");

@@ -28,6 +28,8 @@ pub struct Context {
     pub(super) now: UnixTime,
     /// The same moment, for measuring.
     pub(super) started: Instant,
+    /// When it was decided, which is when a permitted one turns to its upstream.
+    pub(super) decided: Instant,
     /// Its id, in logs and towards upstream and caller.
     pub(super) request_id: String,
     /// Who is calling, as far as trusted proxies tell.
@@ -84,10 +86,12 @@ pub(super) struct Watch<'m> {
 impl Context {
     pub(super) fn new(live: Arc<Live>, now: UnixTime) -> Self {
         let in_flight = live.meters.in_flight();
+        let started = Instant::now();
         Self {
             live,
             now,
-            started: Instant::now(),
+            started,
+            decided: started,
             request_id: String::new(),
             client: Client::default(),
             outcome: Outcome::Undecided,

@@ -83,7 +83,7 @@ impl Relay {
             );
         };
         let upstream = Arc::clone(&permit.route().upstream);
-        context.attempt.get_or_insert_with(Instant::now);
+        context.attempt.get_or_insert(context.decided);
         let mut stale = 0;
         loop {
             let Some((place, peer)) = upstream.choose(&context.unreachable) else {
@@ -107,9 +107,9 @@ impl Relay {
             };
             let mut client = client(stream, peer);
             match exchange(session, &mut client, context).await {
-                Ok(()) => {
-                    context.last_byte = Some(Instant::now());
-                    self.put_away(client, peer).await;
+                Ok(last_byte) => {
+                    context.last_byte = Some(last_byte);
+                    self.put_away(client, peer, last_byte).await;
                     return Ok(());
                 }
                 Err(error) if reused && closed_meanwhile(&error, &client) => stale += 1,
@@ -118,12 +118,12 @@ impl Relay {
         }
     }
 
-    async fn put_away(&self, mut client: Client, peer: &Peer) {
+    async fn put_away(&self, mut client: Client, peer: &Peer, since: Instant) {
         client.respect_keepalive();
         if let Some(stream) = client.reuse().await
             && let Some(idle) = peer.as_http_peer().idle_timeout()
         {
-            self.pool.put(peer.connection_key, stream, Instant::now() + idle);
+            self.pool.put(peer.connection_key, stream, since + idle);
         }
     }
 }
@@ -145,7 +145,8 @@ fn closed_meanwhile(error: &BError, client: &Client) -> bool {
     ended && *error.esource() == pingora::ErrorSource::Upstream && client.resp_header().is_none()
 }
 
-async fn exchange(session: &mut Session, client: &mut Client, context: &mut Context) -> Result<()> {
+/// Asks the upstream and answers the caller. When the last of the answer came.
+async fn exchange(session: &mut Session, client: &mut Client, context: &mut Context) -> Result<Instant> {
     let request: RequestHeader = forward::outgoing(session, session.req_header(), context)?;
     let head = request.method == Method::HEAD;
     let sent = client.write_request_header(Box::new(request)).await;
@@ -162,12 +163,20 @@ async fn exchange(session: &mut Session, client: &mut Client, context: &mut Cont
         let interim = forward::answer(session, came, context)?;
         write(session, vec![HttpTask::Header(Box::new(interim), false)]).await?;
     }
-    context.first_byte.get_or_insert_with(Instant::now);
-    answer(session, client, context, head).await
+    let first_byte = Instant::now();
+    context.first_byte = Some(first_byte);
+    Ok(answer(session, client, context, head)
+        .await?
+        .unwrap_or(first_byte))
 }
 
-/// Sends the answer, whose header has been read, to the caller.
-async fn answer(session: &mut Session, client: &mut Client, context: &mut Context, head: bool) -> Result<()> {
+/// Sends the answer, whose header has been read, to the caller. When its last byte came, if that was not with the header.
+async fn answer(
+    session: &mut Session,
+    client: &mut Client,
+    context: &Context,
+    head: bool,
+) -> Result<Option<Instant>> {
     let mut ended = client.is_body_done();
     let Some(came) = client.resp_header() else {
         return Err(Error::explain(ErrorType::InvalidHTTPHeader, "no header was read").into_up());
@@ -185,12 +194,14 @@ async fn answer(session: &mut Session, client: &mut Client, context: &mut Contex
         tasks.push(HttpTask::Body(chunk, ended));
     }
     write(session, tasks).await?;
+    let mut last_byte = None;
     while !ended {
         let chunk = unless_gone(session, client.read_body_bytes()).await?;
         ended = client.is_body_done();
+        last_byte = ended.then(Instant::now);
         write(session, vec![HttpTask::Body(chunk, ended)]).await?;
     }
-    Ok(())
+    Ok(last_byte)
 }
 
 /// A body that ends with the upstream's connection is sent in chunks, so that the caller's connection goes on and a body
