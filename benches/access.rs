@@ -27,6 +27,7 @@ use tollgate::api::Stages;
 use tollgate::config::{Files, parse};
 use tollgate::id::{ApplicationId, PlanId};
 use tollgate::issuer::KeyRing;
+use tollgate::limit::Forgeries;
 use tollgate::mint::SigningKey;
 use tollgate::snapshot::{Inputs, Snapshot, compile};
 use tollgate::subscription::{
@@ -40,7 +41,13 @@ const NOW: UnixTime = UnixTime::from_seconds(SECONDS);
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::Rs256, Algorithm::Es256, Algorithm::Ed25519];
 
 /// A JWT plan with a subscription, a scope and a claim header, and a keyless API.
+/// The forgery budget is drawn on and never spent: time stands still here, and forged tokens come in millions.
 const CONFIGURATION: &str = r#"
+[server]
+forgery_budget = "10000%"
+forgery_budget_per_source = "9999%"
+forgery_burst = "1m"
+
 [[listener]]
 address = "127.0.0.1:0"
 
@@ -191,6 +198,7 @@ fn decide(
         snapshot: &FIXTURE.snapshot,
         index: &FIXTURE.index,
         verdicts: cache,
+        forgeries: &Forgeries::default(),
     };
     let request = RequestView {
         method: "GET",

@@ -32,6 +32,7 @@ use tollgate::control::state::records::{
 use tollgate::control::state::{Batch, Key, Kind, OpenState, Store as _, Write, open};
 use tollgate::id::{ApplicationId, PlanId};
 use tollgate::issuer::KeyRing;
+use tollgate::limit::Forgeries;
 use tollgate::mint::SigningKey;
 use tollgate::snapshot::{Inputs, Snapshot, compile};
 use tollgate::subscription::Index;
@@ -249,6 +250,7 @@ impl Decisions<'_> {
             snapshot: self.snapshot,
             index: self.index,
             verdicts: &self.verdicts,
+            forgeries: &Forgeries::default(),
         };
         let decide = |headers: &HeaderMap| {
             let request = RequestView {

@@ -9,6 +9,7 @@
 mod answer;
 mod caller;
 mod denial;
+mod forgery;
 mod keyed;
 mod observer;
 mod reasons;
@@ -18,6 +19,7 @@ mod tests;
 mod verdict;
 mod view;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use answer::{Answer, Challenge, Code, describe};
@@ -32,6 +34,7 @@ use crate::api::{Accepted, Api, Plan, RenderedHeaders, Route};
 use crate::authorization::{authorize, authorize_claims};
 use crate::credential::{Bearer, Credential, CredentialError, Source};
 use crate::issuer::Keys;
+use crate::limit::Forgeries;
 use crate::snapshot::Snapshot;
 use crate::subscription::{Application, Index, Subscription, SubscriptionError};
 use crate::time::UnixTime;
@@ -53,6 +56,8 @@ pub struct DataPlane<'p> {
     pub index: &'p Index,
     /// Tokens that were verified before.
     pub verdicts: &'p Cache<Arc<Verdict>>,
+    /// What tokens that turned out to be no good have cost lately.
+    pub forgeries: &'p Forgeries,
 }
 
 /// The request may pass. Holding one is the proof: only [`evaluate`] makes it.
@@ -102,7 +107,7 @@ pub fn evaluate(
     let (plan, caller) = match credential {
         Credential::None => (keyless(&found, request, observer)?, None),
         Credential::Bearer(bearer) => {
-            let authentic = authenticate(plane, &found, &bearer, observer)?;
+            let authentic = authenticate(plane, &found, &bearer, request.client, observer)?;
             observer.found(Fact::Caller(&authentic.verdict));
             observer.stage(Stage::Identity);
             let agreement = agree(plane, &found, &bearer, &authentic, request, observer)?;
@@ -255,6 +260,7 @@ fn authenticate<'p>(
     plane: &DataPlane<'p>,
     found: &Found<'p>,
     bearer: &Bearer<'_>,
+    client: Option<IpAddr>,
     observer: &mut impl Observer,
 ) -> Result<Authentic<'p>, Box<Denial>> {
     let now = found.now;
@@ -283,7 +289,8 @@ fn authenticate<'p>(
     } else {
         observer.cache(CacheResult::Miss);
     }
-    let authentic = verify(plane, found, bearer, observer)?;
+    forgery::admit(plane, found, client)?;
+    let authentic = verify(plane, found, bearer, client, observer)?;
     if bearer.token.len() > REMEMBERED_BYTES_MAX
         || authentic.verdict.identity.weight() > REMEMBERED_WEIGHT_MAX
     {
@@ -297,11 +304,13 @@ fn authenticate<'p>(
     Ok(authentic)
 }
 
-/// The token, against the rules and keys of the issuer that it claims to come from, and then who is calling.
+/// The token, against the rules and keys of the issuer that it claims to come from, and then who is calling. What the
+/// check of the signature costs is paid for before, and comes back to whoever turns out to be somebody.
 fn verify<'p>(
     plane: &DataPlane<'_>,
     found: &Found<'p>,
     bearer: &Bearer<'_>,
+    client: Option<IpAddr>,
     observer: &mut impl Observer,
 ) -> Result<Authentic<'p>, Box<Denial>> {
     let denied = |error| Denial::new(Cause::Token(error)).at(found.api);
@@ -312,19 +321,24 @@ fn verify<'p>(
     observer.issuer(issuer);
     let keys = keys(found, accepted)?;
     let keys = keys.set().ok_or_else(|| keys_unavailable(found, accepted))?;
-    let token = unverified
+    let by_issuer = |error| denied(error).by(issuer);
+    let keyed = unverified
+        .with_key(&issuer.rules, keys, observer)
+        .map_err(by_issuer)?;
+    let charge = forgery::charge(plane, found, accepted, client, &keyed)?;
+    let token = keyed
         .verify(
             &issuer.rules,
-            keys,
             found.now,
             |audience| any_plan_may_accept(accepted, bearer, audience, found.now),
             observer,
         )
-        .map_err(|error| denied(error).by(issuer))?;
+        .map_err(by_issuer)?;
     observer.stage(Stage::Token);
     let names = Arc::clone(&plane.index.claim_names());
     let identity = accepted.mapping.apply(&issuer.name, &token, names.names());
     let identity = identity.map_err(|error| Denial::new(Cause::Identity(error)).at(found.api).by(issuer))?;
+    charge.refund();
     let verdict = Arc::new(Verdict::new(&token, Arc::new(identity), names, accepted));
     Ok(Authentic {
         accepted,

@@ -38,6 +38,7 @@ use crate::control::reload::{Reloader, note_applied};
 use crate::control::state::StateError;
 use crate::control::status::{Readiness, StatusEndpoints};
 use crate::issuer::{KeyRing, KeySource, Trouble};
+use crate::limit::Forgeries;
 use crate::proxy::{Cell, ConnectionPool, Gateway, KeyMiss, Verdicts};
 use crate::snapshot::Snapshot;
 use crate::subscription::Index;
@@ -227,8 +228,10 @@ impl App {
         let connections = Arc::new(ConnectionPool::new(
             snapshot.process.upstream_connections_idle_max,
         ));
+        let forgeries = Arc::new(Forgeries::default());
         let administration = control.begin(&index, &cell, &stages)?;
         watch_cells(&telemetry, &cell, &index, &verdicts);
+        watch_forgeries(&telemetry, &cell, &forgeries);
         let store_troubles = administration.watch_store(&telemetry);
         note_applied(&telemetry, &snapshot);
         for warning in &snapshot.warnings {
@@ -256,7 +259,7 @@ impl App {
             .chain(&metrics)
             .map(|bound| bound.address)
             .collect();
-        administration.serve(&cell, &index, hangups.sender, &telemetry)?;
+        administration.serve(&cell, &index, &forgeries, hangups.sender, &telemetry)?;
         for bound in &listeners {
             tracing::info!(event = "listening", name = "listener", address = %bound.address, "callers connect here");
         }
@@ -292,7 +295,8 @@ impl App {
         let gateway = Gateway::new(
             cell,
             index,
-            Arc::clone(&verdicts),
+            verdicts,
+            forgeries,
             access_log,
             key_miss,
             connections,
@@ -412,6 +416,17 @@ fn watch_cells(telemetry: &Telemetry, cell: &Arc<Cell>, index: &Arc<Index>, verd
                         .set(used.seconds());
                 }
             }
+        }
+    }));
+}
+
+/// What bad tokens have cost, when Prometheus asks.
+fn watch_forgeries(telemetry: &Telemetry, cell: &Arc<Cell>, forgeries: &Arc<Forgeries>) {
+    let (cell, forgeries) = (Arc::clone(cell), Arc::clone(forgeries));
+    telemetry.on_scrape(Box::new(move |telemetry| {
+        for issuer in &cell.snapshot().issuers {
+            let spent = telemetry.forgery_nanoseconds.child(&[issuer.name.as_str()]);
+            spent.raise_to(forgeries.wasted_nanos(&issuer.name));
         }
     }));
 }

@@ -14,6 +14,7 @@ mod forward;
 mod grpc;
 mod live;
 mod meters;
+mod overload;
 mod pool;
 mod private;
 mod record;
@@ -42,6 +43,7 @@ use self::context::{Context, Outcome, Watch};
 use self::relay::Relay;
 use crate::access::{Cause, Code, DataPlane, Proof, Verdict};
 use crate::id::IssuerName;
+use crate::limit::Forgeries;
 use crate::subscription::Index;
 use crate::time::{Clock, UnixTime};
 use crate::token::Cache;
@@ -66,6 +68,8 @@ pub struct Gateway {
     cell: Arc<Cell>,
     index: Arc<Index>,
     verdicts: Arc<Verdicts>,
+    forgeries: Arc<Forgeries>,
+    overloads: overload::Warnings,
     access_log: Option<AccessLog>,
     key_miss: KeyMiss,
     request_ids: view::RequestIds,
@@ -84,6 +88,7 @@ impl Gateway {
         cell: Arc<Cell>,
         index: Arc<Index>,
         verdicts: Arc<Verdicts>,
+        forgeries: Arc<Forgeries>,
         access_log: Option<AccessLog>,
         key_miss: KeyMiss,
         connections: Arc<ConnectionPool>,
@@ -92,6 +97,8 @@ impl Gateway {
             cell,
             index,
             verdicts,
+            forgeries,
+            overloads: overload::Warnings::default(),
             access_log,
             key_miss,
             request_ids: view::RequestIds::new(),
@@ -109,6 +116,7 @@ impl Gateway {
             snapshot: &snapshot,
             index: &self.index,
             verdicts: &self.verdicts,
+            forgeries: &self.forgeries,
         };
         let mut watch = Watch::new(&context.live.meters);
         let decided = decide(
@@ -191,6 +199,14 @@ impl ProxyHttp for Gateway {
         let Outcome::Denied(denial) = &context.outcome else {
             return Ok(false);
         };
+        if let Cause::VerificationOverloaded(overdrawn) = denial.cause {
+            self.overloads.note(
+                denial.issuer.as_ref(),
+                overdrawn,
+                context.client.address,
+                context.now,
+            );
+        }
         if let Cause::Request(_) = denial.cause {
             // Whoever sends bad HTTP may mean something else with the bytes that follow.
             session.set_keepalive(None);

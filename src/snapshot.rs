@@ -11,6 +11,7 @@ mod apis;
 mod audiences;
 mod catalogue;
 mod claims;
+mod forgery;
 mod headers;
 mod issuers;
 mod life;
@@ -41,6 +42,7 @@ use crate::config::{Config, Files, Located, Mistake, Mistakes, Place};
 use crate::id::PlanId;
 use crate::identity::ClaimPath;
 use crate::issuer::{Issuer, KeyRing};
+use crate::limit::ForgeryBudget;
 use crate::route::Table;
 use crate::subscription::Declared;
 use crate::time::UnixTime;
@@ -70,6 +72,8 @@ pub struct Snapshot {
     pub declared: Declared,
     /// How HTTP is spoken.
     pub http: HttpSettings,
+    /// How much CPU time may go into tokens that turn out to be no good.
+    pub forgery_budget: ForgeryBudget,
     /// What only a restart can change.
     pub process: ProcessSettings,
     /// Where approvals of key sets are, or may be one day.
@@ -140,6 +144,7 @@ pub fn compile(mut config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mista
         state,
         admin,
     };
+    let forgery_budget = forgery::compile(&server, &mut mistakes);
     let (mut http, process) = server::compile(server, edges, inputs, &mut kept, &mut warnings, &mut mistakes);
     let issuers = issuers::compile(issuers, &shared, inputs, &mut warnings, &mut mistakes);
     let upstreams = upstreams::compile(upstreams, &mut mistakes);
@@ -188,6 +193,7 @@ pub fn compile(mut config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mista
             .collect(),
         declared,
         http,
+        forgery_budget,
         process,
         approvals: approvals_path,
         warnings,

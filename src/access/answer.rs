@@ -41,6 +41,7 @@ pub enum Code {
     ApplicationSuspended,
     ApplicationAmbiguous,
     KeysUnavailable,
+    VerificationOverloaded,
     UpstreamError,
     UpstreamUnavailable,
     UpstreamTimeout,
@@ -172,7 +173,7 @@ fn field_name(lower: &str) -> String {
 
 impl Code {
     /// Every code there is.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::BadRequest,
         Self::RequestTimeout,
         Self::BodyTooLarge,
@@ -200,6 +201,7 @@ impl Code {
         Self::ApplicationSuspended,
         Self::ApplicationAmbiguous,
         Self::KeysUnavailable,
+        Self::VerificationOverloaded,
         Self::UpstreamError,
         Self::UpstreamUnavailable,
         Self::UpstreamTimeout,
@@ -311,6 +313,11 @@ impl Code {
                 503,
                 "keys_unavailable",
                 "Tokens of this issuer cannot be verified at the moment.",
+            ),
+            Self::VerificationOverloaded => (
+                503,
+                "verification_overloaded",
+                "Tokens that were not verified before cannot be verified at the moment.",
             ),
             Self::UpstreamError => (502, "upstream_error", "The upstream did not give a valid answer."),
             Self::UpstreamUnavailable => (503, "upstream_unavailable", "No upstream can be reached."),

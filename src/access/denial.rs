@@ -13,6 +13,7 @@ use crate::credential::CredentialError;
 use crate::id::{ApplicationId, IssuerName};
 use crate::identity::{Identity, IdentityError};
 use crate::issuer::Issuer;
+use crate::limit::{Bucket, Overdrawn};
 use crate::route::{HostError, PathError};
 use crate::subscription::{ApiKeyError, SubscriptionError};
 use crate::time::UnixTime;
@@ -57,6 +58,8 @@ pub enum Cause {
     ApiKey(ApiKeyError),
     /// The issuer's keys are not here: nothing can be said about the token.
     KeysUnavailable,
+    /// Nothing is left for the check of a token that was never seen: nothing is said about it.
+    VerificationOverloaded(Overdrawn),
     /// The claims do not make an identity.
     Identity(IdentityError),
     /// No subscription in force.
@@ -187,6 +190,10 @@ impl Denial {
                 .challenge(Challenge::InvalidToken("The token's claims are not acceptable")),
             // 503, not 401: a client throws its tokens away on 401, and these may be good.
             Cause::KeysUnavailable => Answer::new(Code::KeysUnavailable).retry_after(KEYS_RETRY_SECONDS),
+            // Not 401 either: most of those who are met by a budget that others have spent have good tokens.
+            Cause::VerificationOverloaded(overdrawn) => {
+                Answer::new(Code::VerificationOverloaded).retry_after(overdrawn.retry_after_seconds())
+            }
             Cause::Subscription(error) => Answer::new(subscription_code(*error)),
             Cause::Authorization {
                 error: AuthorizationError::InsufficientScope,
@@ -224,6 +231,10 @@ impl Denial {
             Cause::RouteNotFound => Code::RouteNotFound.word(),
             Cause::MethodNotAllowed { .. } => Code::MethodNotAllowed.word(),
             Cause::KeysUnavailable => Code::KeysUnavailable.word(),
+            Cause::VerificationOverloaded(overdrawn) => match overdrawn.bucket {
+                Bucket::Issuer => "issuer_budget_spent",
+                Bucket::Source => "source_budget_spent",
+            },
             Cause::Subscription(error) => subscription_code(*error).word(),
             Cause::PlanNotSelected => Code::PlanNotSelected.word(),
             Cause::Resource(ResourceError::Forbidden) => Code::ResourceForbidden.word(),

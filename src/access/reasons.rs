@@ -4,6 +4,7 @@
 //! reason has its sentence here, by exhaustive matches: a reason that nobody has explained does not compile.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use super::denial::subscription_code;
 use super::{Cause, Code, Denial, RequestError};
@@ -11,6 +12,7 @@ use crate::api::HeaderError;
 use crate::authorization::{AuthorizationError, ResourceError};
 use crate::credential::CredentialError;
 use crate::identity::IdentityError;
+use crate::limit::{Bucket, Overdrawn};
 use crate::route::{HostError, PathError};
 use crate::subscription::ApiKeyError;
 use crate::token::TokenError;
@@ -31,6 +33,10 @@ pub fn describe_reasons() -> String {
         .map(Cause::Request);
     let credentials = CredentialError::ALL.into_iter().map(Cause::Credential);
     let tokens = TokenError::ALL.into_iter().map(Cause::Token);
+    let overloads = Bucket::ALL.into_iter().map(|bucket| {
+        let wait = Duration::ZERO;
+        Cause::VerificationOverloaded(Overdrawn { bucket, wait })
+    });
     let api_keys = ApiKeyError::ALL.into_iter().map(Cause::ApiKey);
     let identities = IdentityError::ALL.into_iter().map(Cause::Identity);
     let headers = HeaderError::ALL.into_iter().map(Cause::Header);
@@ -41,6 +47,7 @@ pub fn describe_reasons() -> String {
     for cause in requests
         .chain(credentials)
         .chain(tokens)
+        .chain(overloads)
         .chain(api_keys)
         .chain(identities)
         .chain(headers)
@@ -71,6 +78,7 @@ impl Denial {
             Cause::RouteNotFound => Code::RouteNotFound.detail(),
             Cause::MethodNotAllowed { .. } => Code::MethodNotAllowed.detail(),
             Cause::KeysUnavailable => Code::KeysUnavailable.detail(),
+            Cause::VerificationOverloaded(overdrawn) => of_overload(overdrawn.bucket),
             Cause::Subscription(error) => subscription_code(*error).detail(),
             Cause::PlanNotSelected => Code::PlanNotSelected.detail(),
             Cause::Resource(ResourceError::Forbidden) => Code::ResourceForbidden.detail(),
@@ -82,6 +90,15 @@ impl Denial {
                 AuthorizationError::ClaimRequired => Code::ClaimRequired.detail(),
                 AuthorizationError::AudienceRequired => Code::AudienceRequired.detail(),
             },
+        }
+    }
+}
+
+const fn of_overload(bucket: Bucket) -> &'static str {
+    match bucket {
+        Bucket::Issuer => "Too much CPU time went into bad tokens of this issuer lately (`forgery_budget`).",
+        Bucket::Source => {
+            "Too much CPU time went into bad tokens from the caller's network lately (`forgery_budget_per_source`)."
         }
     }
 }

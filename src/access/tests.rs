@@ -24,6 +24,7 @@ use crate::token::{Algorithm, Cache, Probe};
 mod api_keys;
 mod audiences;
 mod claim_sets;
+mod forgeries;
 mod lives;
 mod outage;
 mod properties;
@@ -239,10 +240,9 @@ impl World {
         let jwks = json!({ "keys": [ACME.public_jwk("k1")] }).to_string();
         let files = [("t.toml", CONFIGURATION.to_owned()), ("acme.json", jwks)];
         let files = Memory(files.map(|(path, text)| (path.into(), text.into_bytes())).into());
-        let key_ring = KeyRing::default();
         let inputs = Inputs {
             files: &files,
-            key_ring: &key_ring,
+            key_ring: &KeyRing::default(),
             stages: &Stages::default(),
             now: NOW,
             generation: 1,
@@ -284,6 +284,7 @@ impl World {
             snapshot: &self.snapshot,
             index: &self.index,
             verdicts,
+            forgeries: &crate::limit::Forgeries::default(),
         };
         let view = RequestView {
             method: &request.method,

@@ -6,6 +6,7 @@
 //! which the plans are written. So do keyless plans, of which all but the last have a rule that says whom they are for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use foldhash::HashMap;
@@ -15,7 +16,7 @@ use crate::credential::{Bearer, Source};
 use crate::identity::ClaimMapping;
 use crate::issuer::Issuer;
 use crate::time::UnixTime;
-use crate::token::{Audience, Audiences, Rules};
+use crate::token::{AlgorithmSet, Audience, Audiences, Rules};
 
 /// All plans of an API. Only those on offer decide, which are published and deprecated ones.
 #[derive(Debug, Default)]
@@ -30,6 +31,8 @@ pub struct Plans {
     all: Vec<Arc<Plan>>,
     /// Each place once, with the plans that look there.
     sources: Vec<(Source, Vec<Arc<Plan>>)>,
+    /// What a signature check costs at the least, by the algorithms of the issuers.
+    least_check_price: Duration,
 }
 
 /// An issuer whose tokens the API accepts, and for which plans.
@@ -113,7 +116,10 @@ impl Plans {
             let plans = all.iter().filter(move |plan| plan.security == security);
             plans.map(Arc::clone).collect()
         };
+        let algorithms = jwt.values().map(|accepted| accepted.issuer.rules.algorithms);
+        let least_check_price = algorithms.filter_map(AlgorithmSet::least_check_price).min();
         Self {
+            least_check_price: least_check_price.unwrap_or_default(),
             jwt,
             api_key: of(Security::ApiKey),
             keyless: of(Security::Keyless),
@@ -142,6 +148,11 @@ impl Plans {
     pub fn for_issuer(&self, issuer: &str, now: UnixTime) -> Option<&Accepted> {
         let accepted = self.jwt.get(issuer)?;
         accepted.on_offer(now).next().map(|_| accepted)
+    }
+
+    /// The CPU time that a signature check takes at the least, nominally, whoever of the issuers the token is from.
+    pub const fn least_check_price(&self) -> Duration {
+        self.least_check_price
     }
 
     /// Where any of the plans on offer looks for tokens besides `Authorization`, each place once.

@@ -14,6 +14,7 @@ use crate::control::Publish;
 use crate::control::admin::{AdminApi, AdminToken, Demands, open_token, serve};
 use crate::control::registrar::{Actor, Registrar};
 use crate::control::state::{Attempts, OpenState, StateError, Store, StoreHealth, Watched, open};
+use crate::limit::Forgeries;
 use crate::proxy::Cell;
 use crate::snapshot::{AdminTls, ProcessSettings};
 use crate::subscription::Index;
@@ -151,6 +152,7 @@ impl Administration {
         self,
         cell: &Arc<Cell>,
         index: &Arc<Index>,
+        forgeries: &Arc<Forgeries>,
         reload: mpsc::Sender<&'static str>,
         telemetry: &Telemetry,
     ) -> Result<(), StartError> {
@@ -166,7 +168,7 @@ impl Administration {
         tracing::info!(event = "listening", name = "admin", address = %bound.address, "operators connect here");
         let api = AdminApi {
             registrar,
-            explain: Box::new(Explainer::new(cell, index)),
+            explain: Box::new(Explainer::new(cell, index, forgeries)),
             cell: Arc::clone(cell) as Arc<dyn Publish>,
             reload,
         };

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::access::DataPlane;
 use crate::control::admin::{self, Explain};
 use crate::explain::{self, explain};
+use crate::limit::Forgeries;
 use crate::proxy::Cell;
 use crate::subscription::Index;
 use crate::time::Clock;
@@ -17,14 +18,19 @@ use crate::token::Cache;
 pub(super) struct Explainer {
     cell: Arc<Cell>,
     index: Arc<Index>,
+    forgeries: Arc<Forgeries>,
 }
 
 // === impl Explainer ===
 
 impl Explainer {
-    pub(super) fn new(cell: &Arc<Cell>, index: &Arc<Index>) -> Self {
-        let (cell, index) = (Arc::clone(cell), Arc::clone(index));
-        Self { cell, index }
+    pub(super) fn new(cell: &Arc<Cell>, index: &Arc<Index>, forgeries: &Arc<Forgeries>) -> Self {
+        let (cell, index, forgeries) = (Arc::clone(cell), Arc::clone(index), Arc::clone(forgeries));
+        Self {
+            cell,
+            index,
+            forgeries,
+        }
     }
 }
 
@@ -48,10 +54,16 @@ impl Explain for Explainer {
         let snapshot = self.cell.snapshot();
         // Every token is verified: what is remembered would tell less.
         let verdicts = Cache::new(0);
+        // A question spends nothing of what is there; and of another moment nobody knows what was spent then.
+        let forgeries = match at {
+            None => self.forgeries.copy(),
+            Some(_) => Forgeries::default(),
+        };
         let plane = DataPlane {
             snapshot: &snapshot,
             index: &self.index,
             verdicts: &verdicts,
+            forgeries: &forgeries,
         };
         let now = at.unwrap_or_else(|| Clock.now());
         Ok(explain(&plane, &question, client_ip, now).to_json())

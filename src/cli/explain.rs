@@ -18,6 +18,7 @@ use crate::control::once::fetch_keys;
 use crate::exit;
 use crate::explain::{Explanation, Question, explain};
 use crate::issuer::{Issuer, KeyRing, KeySource};
+use crate::limit::Forgeries;
 use crate::secret::Secret;
 use crate::snapshot::Snapshot;
 use crate::subscription::Index;
@@ -109,6 +110,7 @@ impl Explain {
             snapshot,
             index: &index,
             verdicts: &verdicts,
+            forgeries: &Forgeries::default(),
         };
         let ask = || explain(&plane, &question, self.client_ip, now);
         let mut explanation = ask();

@@ -78,12 +78,27 @@ pub struct Server {
     pub upstream_connections_idle_max: usize,
     /// `token_cache_entries`: verified tokens kept, 0 (none) to 16,777,216. Default 65,536.
     pub token_cache_entries: usize,
+    /// `forgery_budget`: CPU time that may go into bad tokens of one issuer, of one core, 2 to 10,000 %. Default 25 %.
+    pub forgery_budget: Option<Located<Percent>>,
+    /// `forgery_budget_per_source`: the same of one network, 1 to 10,000 %. Default a fifth of `forgery_budget`.
+    pub forgery_budget_per_source: Option<Located<Percent>>,
+    /// `forgery_burst`: how much time's worth of these may be used at once, 100 ms..=1 min. Default 1 s.
+    pub forgery_burst: Duration,
     /// `duplicate_slashes`: what `//` in a path means. Default refuse.
     pub duplicate_slashes: DuplicateSlashes,
     /// `path_parameters`: what `;x=y` in a path segment means. Default refuse.
     pub path_parameters: PathParameters,
     /// `audience`: the gateway's own, for `audience_from = ["gateway"]`. Default none.
     pub audience: Option<Located<String>>,
+}
+
+/// A share in hundredths, or `"off"`: no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Percent {
+    /// So many hundredths, at least one.
+    Of(u32),
+    /// `"off"`
+    Off,
 }
 
 /// What `//` in a path means.
@@ -685,6 +700,9 @@ impl Default for Server {
             write_timeout: Duration::from_secs(30),
             upstream_connections_idle_max: 512,
             token_cache_entries: 65_536,
+            forgery_budget: None,
+            forgery_budget_per_source: None,
+            forgery_burst: Duration::from_secs(1),
             duplicate_slashes: DuplicateSlashes::default(),
             path_parameters: PathParameters::default(),
             audience: None,

@@ -18,6 +18,7 @@ use toml::de::DeValue;
 use super::mistake::{Mistake, Mistakes, quoted};
 use super::outline::{Noted, NotedKey, Written, resolve};
 use super::place::{Located, Place};
+use super::schema::Percent;
 use super::source::Source;
 use super::table::{Shape, TableReader, not_available, suggest};
 
@@ -271,6 +272,36 @@ impl<'a> Value<'a> {
             "`{}` must be {bounds}, not {}",
             self.key,
             quoted(written).trim_matches('`')
+        ))
+    }
+
+    /// Whole hundredths within bounds, or `"off"`.
+    pub(super) fn percent(self, bounds: RangeInclusive<u32>) -> Option<Located<Percent>> {
+        const WHAT: &str = "a share such as \"25%\", or \"off\"";
+        let written = match self.node.get_ref() {
+            DeValue::String(written) => written,
+            DeValue::Integer(number) => {
+                let help = format!("a share has its sign: \"{number}%\"");
+                return self.wrong_but(self.expected_message(WHAT), help);
+            }
+            _ => return self.expected(WHAT),
+        };
+        if written == "off" {
+            return Some(self.located(Percent::Off));
+        }
+        let digits = written.strip_suffix('%');
+        let digits = digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+        let Some(percent) = digits.and_then(|digits| digits.parse::<u32>().ok()) else {
+            return self.wrong(format!("{} is not {WHAT}", quoted(written)));
+        };
+        if bounds.contains(&percent) {
+            return Some(self.located(Percent::Of(percent)));
+        }
+        self.wrong(format!(
+            "`{}` must be between {}% and {}%, not {percent}%",
+            self.key,
+            bounds.start(),
+            bounds.end(),
         ))
     }
 

@@ -80,6 +80,7 @@ impl Case<'_> {
                 },
             ),
             Cause::KeysUnavailable => self.of_keys(),
+            Cause::VerificationOverloaded(overdrawn) => self.of_overload(*overdrawn),
             Cause::Identity(error) => self.of_identity(*error),
             Cause::Subscription(error) => self.of_subscription(*error, denial),
             Cause::PlanNotSelected => self.of_selection(),

@@ -95,7 +95,7 @@ fn stage_of(denial: &Denial) -> &'static str {
         Cause::Request(_) => "request",
         Cause::RouteNotFound | Cause::MethodNotAllowed { .. } => "route",
         Cause::Credential(_) => "credential",
-        Cause::Token(_) | Cause::KeysUnavailable => "token",
+        Cause::Token(_) | Cause::KeysUnavailable | Cause::VerificationOverloaded(_) => "token",
         Cause::ApiKey(_) => "api_key",
         Cause::Identity(_) => "identity",
         // Without a credential there is no stage in which a subscription is looked for.
@@ -228,7 +228,8 @@ impl Case<'_> {
         let mut lines = self.shown.lines(self.record.checks.signature);
         if let Some(issuer) = self.issuer() {
             let name = issuer.name.as_str();
-            if let Some(Cause::KeysUnavailable) = denial.map(|denial| &denial.cause) {
+            let cause = denial.map(|denial| &denial.cause);
+            if let Some(Cause::KeysUnavailable | Cause::VerificationOverloaded(_)) = cause {
                 // Nothing was checked.
                 lines.push(Line::plain("issuer", name).at(self.cites.issuer(name, "name")));
             } else {

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use crate::access::{CacheResult, Code, Denial};
 use crate::api::Security;
+use crate::id::IssuerName;
+use crate::limit::Bucket;
 use crate::snapshot::Snapshot;
 use crate::telemetry::{Counter, CounterFamily, Gauge, Histogram, HistogramFamily, Telemetry};
 use crate::token::Algorithm;
@@ -50,6 +52,8 @@ struct IssuerMeters {
     rejections: CounterFamily<2>,
     verify: HistogramFamily<2>,
     by_algorithm: [OnceLock<Arc<Histogram>>; Algorithm::ALL.len()],
+    refused: CounterFamily<2>,
+    overloads: [Lazy; Bucket::ALL.len()],
 }
 
 struct RequestCounters {
@@ -126,6 +130,17 @@ impl Meters {
             .or_else(|| self.issuers.last());
         if let Some(meters) = meters {
             meters.rejections.child(&[&meters.name, denial.reason()]).inc();
+        }
+    }
+
+    /// Counts a token that was not verified because a budget was spent.
+    pub(super) fn verification_refused(&self, issuer: Option<&IssuerName>, bucket: Bucket) {
+        let named = |meters: &&IssuerMeters| issuer.is_some_and(|name| *meters.name == *name.as_str());
+        let meters = self.issuers.iter().find(named).or_else(|| self.issuers.last());
+        if let Some(meters) = meters
+            && let Some(counter) = meters.overloads.get(bucket as usize)
+        {
+            counter.inc(|| meters.refused.child(&[&meters.name, bucket.name()]));
         }
     }
 
@@ -210,6 +225,8 @@ impl IssuerMeters {
             rejections: telemetry.token_rejections.clone(),
             verify: telemetry.token_verify.clone(),
             by_algorithm: [const { OnceLock::new() }; Algorithm::ALL.len()],
+            refused: telemetry.verifications_refused.clone(),
+            overloads: Default::default(),
         }
     }
 }

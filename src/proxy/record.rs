@@ -9,7 +9,7 @@ use pingora::proxy::Session;
 use tracing_appender::non_blocking::NonBlocking;
 
 use super::context::{Context, Outcome};
-use crate::access::{Caller, Code, Permit};
+use crate::access::{Caller, Cause, Code, Permit};
 use crate::api::Api;
 use crate::credential::{Credential, extract};
 use crate::identity::Identity;
@@ -77,6 +77,11 @@ pub(super) fn finish(session: &Session, context: &Context, log: Option<&AccessLo
         && denial.is_token_rejection()
     {
         meters.token_rejected(denial, &context.live.snapshot);
+    }
+    if let Outcome::Denied(denial) = &context.outcome
+        && let Cause::VerificationOverloaded(overdrawn) = denial.cause
+    {
+        meters.verification_refused(denial.issuer.as_ref(), overdrawn.bucket);
     }
     // A refusal is one in whatever protocol it was told: gRPC's is a 200.
     let class_of = context

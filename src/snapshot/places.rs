@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 
 pub use crate::config::{Setting, Spot, Written};
 
-use super::{issuers, server};
+use super::{forgery, issuers, server};
 use crate::config::{ClaimMapping, Config, Located, Place, Security};
 use crate::id::PlanId;
 
@@ -112,7 +112,10 @@ impl Places {
                     .next()
                     .into_iter()
                     .for_each(|issuer| issuers::fill(issuer, &mut written)),
-                "server" => server::fill(&mut written),
+                "server" => {
+                    server::fill(&mut written);
+                    forgery::fill(&config.server, &mut written);
+                }
                 _ => {}
             }
             if written.settings().next().is_some() {

@@ -164,6 +164,9 @@ pub(super) fn compile(
         write_timeout,
         upstream_connections_idle_max,
         token_cache_entries,
+        forgery_budget: _,            // in `forgery`
+        forgery_budget_per_source: _, // in `forgery`
+        forgery_burst: _,             // in `forgery`
         duplicate_slashes,
         path_parameters,
         audience: _, // for issuers and plans

@@ -209,6 +209,21 @@ pub const TOKEN_VERIFY: Named<Histogram, 2> = Named::histogram(
     ]),
 );
 
+/// Alert on this rising: somebody sends bad tokens by the thousand. `bucket` is what was spent: the `issuer`'s budget, or
+/// that of the `source`, the caller's network. Where the token was not even read, the issuer is `-`.
+pub const VERIFICATIONS_REFUSED: Named<Counter, 2> = Named::counter(
+    "tollgate_verifications_refused_total",
+    "Tokens that were not verified because the forgery budget was spent, by whose budget it was.",
+    ["issuer", "bucket"],
+);
+
+/// Divided by 10^9 and by time: the share of one core that goes into bad tokens, the one that `forgery_budget` limits.
+pub const FORGERY_NANOSECONDS: Named<Counter, 1> = Named::counter(
+    "tollgate_forgery_nanoseconds_total",
+    "Nominal CPU time of signature checks whose token was refused, in nanoseconds.",
+    ["issuer"],
+);
+
 /// Fetches of a key set, whatever asked for them.
 pub const JWKS_REFRESHES: Named<Counter, 2> = Named::counter(
     "tollgate_jwks_refreshes_total",
@@ -368,6 +383,8 @@ pub const ALL: &[Description] = &[
     UPSTREAM_DURATION.describe(),
     UPSTREAM_PEERS_HEALTHY.describe(),
     TOKEN_VERIFY.describe(),
+    VERIFICATIONS_REFUSED.describe(),
+    FORGERY_NANOSECONDS.describe(),
     JWKS_REFRESHES.describe(),
     JWKS_AGE.describe(),
     JWKS_KEYS.describe(),

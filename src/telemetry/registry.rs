@@ -46,6 +46,10 @@ pub struct Telemetry {
     pub upstream_peers_healthy: GaugeFamily<1>,
     /// [`names::TOKEN_VERIFY`]: `issuer`, `algorithm`.
     pub token_verify: HistogramFamily<2>,
+    /// [`names::VERIFICATIONS_REFUSED`]: `issuer`, `bucket`.
+    pub verifications_refused: CounterFamily<2>,
+    /// [`names::FORGERY_NANOSECONDS`]: `issuer`.
+    pub forgery_nanoseconds: CounterFamily<1>,
     /// [`names::JWKS_REFRESHES`]: `issuer`, `result`.
     pub jwks_refreshes: CounterFamily<2>,
     /// [`names::JWKS_AGE`]: `issuer`.
@@ -129,6 +133,8 @@ impl Telemetry {
             upstream_duration: registrar.family(&names::UPSTREAM_DURATION)?,
             upstream_peers_healthy: registrar.family(&names::UPSTREAM_PEERS_HEALTHY)?,
             token_verify: registrar.family(&names::TOKEN_VERIFY)?,
+            verifications_refused: registrar.family(&names::VERIFICATIONS_REFUSED)?,
+            forgery_nanoseconds: registrar.family(&names::FORGERY_NANOSECONDS)?,
             jwks_refreshes: registrar.family(&names::JWKS_REFRESHES)?,
             jwks_age: registrar.family(&names::JWKS_AGE)?,
             jwks_keys: registrar.family(&names::JWKS_KEYS)?,

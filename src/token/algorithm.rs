@@ -3,12 +3,16 @@
 //! A name is compared byte for byte: `none`, `None` and `RS256 ` are simply not in the list. What an issuer allows is
 //! an [`AlgorithmSet`]; there is no default set, and the token never chooses (RFC 8725 section 3.1).
 
+use std::time::Duration;
+
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519,
     RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
     RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, VerificationAlgorithm,
 };
+
+use super::price;
 
 /// A signature algorithm: with a public key, or with a secret that issuer and gateway share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -180,6 +184,11 @@ impl AlgorithmSet {
     /// Whether the set is empty.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    /// The least CPU time that a signature check by one of them can take, nominally; nothing, if the set is empty.
+    pub fn least_check_price(self) -> Option<Duration> {
+        price::least(self)
     }
 
     /// Whether two sets share an algorithm.

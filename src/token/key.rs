@@ -9,6 +9,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use aws_lc_rs::encoding::AsDer as _;
@@ -21,7 +22,7 @@ use super::error::TokenError;
 use super::fingerprint::Fingerprint;
 use super::hint::{KeyHint, Thumbprint};
 use super::history::KeyHistory;
-use super::{key_text, shared_secret, weak};
+use super::{key_text, price, shared_secret, weak};
 use crate::time::UnixTime;
 
 /// RSA moduli of fewer bits are weak (RFC 7518 section 3.3).
@@ -33,6 +34,8 @@ const RSA_BITS: std::ops::RangeInclusive<usize> = RSA_BITS_MIN..=8192;
 pub struct Key {
     kid: Option<Box<str>>,
     verifiers: Vec<(Algorithm, Verifier)>,
+    /// Of an RSA key; else 0.
+    modulus_bits: usize,
     /// Of the certificate that the key comes with.
     thumbprints: Vec<Thumbprint>,
     /// SHA-256 of everything that makes the key: two keys with one fingerprint are one key.
@@ -167,6 +170,7 @@ impl Key {
         material: Material,
         only: Option<Algorithm>,
     ) -> Result<Self, KeyError> {
+        let modulus_bits = material.modulus_bits();
         let (kind, bytes) = material.judge()?;
         let mut verifiers = Vec::new();
         for algorithm in Algorithm::ALL {
@@ -184,7 +188,10 @@ impl Key {
                 only.map_or("none", Algorithm::name).to_owned(),
             ));
         }
-        Ok(Self::assemble(kid, verifiers, &bytes))
+        Ok(Self {
+            modulus_bits,
+            ..Self::assemble(kid, verifiers, &bytes)
+        })
     }
 
     fn assemble(kid: Option<&str>, verifiers: Vec<(Algorithm, Verifier)>, bytes: &[u8]) -> Self {
@@ -193,6 +200,7 @@ impl Key {
             material: Fingerprint::of(&[bytes]),
             kid: kid.map(Into::into),
             verifiers,
+            modulus_bits: 0,
             thumbprints: Vec::new(),
             history: Arc::default(),
         }
@@ -227,6 +235,11 @@ impl Key {
     /// The algorithms that it serves, at least one.
     pub fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
         self.verifiers.iter().map(|(algorithm, _)| *algorithm)
+    }
+
+    /// The CPU time that a check of one signature takes, nominally: the same whatever comes of it.
+    pub fn check_price(&self, algorithm: Algorithm) -> Duration {
+        price::of(algorithm, self.modulus_bits)
     }
 
     fn serves(&self, algorithm: Algorithm) -> bool {
@@ -406,15 +419,26 @@ impl Material {
         Err(KeyError::Kind("unknown".to_owned()))
     }
 
+    /// The length of an RSA key's modulus; 0 of any other key.
+    fn modulus_bits(&self) -> usize {
+        match self {
+            Self::Rsa { modulus, .. } => {
+                let modulus = without_leading_zeros(modulus);
+                modulus
+                    .first()
+                    .map_or(0, |first| modulus.len() * 8 - first.leading_zeros() as usize)
+            }
+            Self::Curve { .. } => 0,
+        }
+    }
+
     /// The key's kind and the bytes that aws-lc parses; refuses weak keys.
     fn judge(self) -> Result<(KeyKind, Vec<u8>), KeyError> {
+        let bits = self.modulus_bits();
         match self {
             Self::Rsa { modulus, exponent } => {
                 let modulus = without_leading_zeros(&modulus);
                 let exponent = without_leading_zeros(&exponent);
-                let bits = modulus
-                    .first()
-                    .map_or(0, |first| modulus.len() * 8 - first.leading_zeros() as usize);
                 if !RSA_BITS.contains(&bits) {
                     return Err(KeyError::RsaBits(bits));
                 }

@@ -2,6 +2,7 @@
 //! The claims are read before the signature is checked, for one thing only: whose rules and keys to use.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::algorithm::Algorithm;
 use super::claims::{self, Audience, Window};
@@ -22,9 +23,17 @@ pub struct UnverifiedToken<'t> {
     claims: Object<'t>,
 }
 
+/// A token with the one key that may have signed it. All that is left to do costs time: the signature is the next check.
+#[derive(Debug)]
+pub struct KeyedToken<'t> {
+    token: UnverifiedToken<'t>,
+    algorithm: Algorithm,
+    key: Arc<Key>,
+}
+
 /// Claims whose signature, issuer, audience and lifetime have been checked.
 ///
-/// There is no public constructor: holding one *is* the evidence that [`UnverifiedToken::verify`] succeeded.
+/// There is no public constructor: holding one *is* the evidence that [`KeyedToken::verify`] succeeded.
 ///
 /// ```compile_fail
 /// # fn forge(claims: tollgate::token::json::Object<'_>, key: std::sync::Arc<tollgate::token::Key>) {
@@ -109,9 +118,7 @@ impl<'t> UnverifiedToken<'t> {
             .ok_or(TokenError::IssuerMissing)
     }
 
-    /// Checks everything: algorithm and type, key, signature, issuer, lifetime, profile, audience. `audience_accepted`
-    /// is asked last, with the token's audience: whether anybody here may accept it. An audience that depends on who is
-    /// calling is judged once more when that is known.
+    /// Checks everything: [`UnverifiedToken::with_key`], then [`KeyedToken::verify`].
     ///
     /// # Errors
     /// The first check that fails.
@@ -123,6 +130,20 @@ impl<'t> UnverifiedToken<'t> {
         audience_accepted: impl FnOnce(Audience<'_>) -> bool,
         probe: &mut impl Probe,
     ) -> Result<VerifiedToken<'t>, TokenError> {
+        self.with_key(rules, keys, probe)?
+            .verify(rules, now, audience_accepted, probe)
+    }
+
+    /// The checks that cost nothing: algorithm and type, and whether there is a key.
+    ///
+    /// # Errors
+    /// The first check that fails.
+    pub fn with_key(
+        self,
+        rules: &Rules,
+        keys: &KeySet,
+        probe: &mut impl Probe,
+    ) -> Result<KeyedToken<'t>, TokenError> {
         let algorithm = self
             .header
             .algorithm()
@@ -136,22 +157,56 @@ impl<'t> UnverifiedToken<'t> {
         probe.passed(TokenCheck::Type(self.header.token_type()));
         let key = Arc::clone(keys.choose(self.header.key_hint(), algorithm)?);
         probe.passed(TokenCheck::Key(&key));
+        Ok(KeyedToken {
+            token: self,
+            algorithm,
+            key,
+        })
+    }
+}
+
+// === impl KeyedToken ===
+
+impl<'t> KeyedToken<'t> {
+    /// The CPU time that the check of the signature takes, nominally.
+    pub fn price(&self) -> Duration {
+        self.key.check_price(self.algorithm)
+    }
+
+    /// The rest of the checks: signature, issuer, lifetime, profile, audience. `audience_accepted` is asked last, with the
+    /// token's audience: whether anybody here may accept it. An audience that depends on who is calling is judged once
+    /// more when that is known.
+    ///
+    /// # Errors
+    /// The first check that fails.
+    pub fn verify(
+        self,
+        rules: &Rules,
+        now: UnixTime,
+        audience_accepted: impl FnOnce(Audience<'_>) -> bool,
+        probe: &mut impl Probe,
+    ) -> Result<VerifiedToken<'t>, TokenError> {
+        let Self {
+            token,
+            algorithm,
+            key,
+        } = self;
         probe.signature_begins();
-        let signature = key.verify(algorithm, self.parts.signed, self.parts.signature);
+        let signature = key.verify(algorithm, token.parts.signed, token.parts.signature);
         probe.signature_ends(algorithm);
         signature?;
         // The keys are this issuer's; the token must be, too (RFC 8725 section 3.8).
-        if self.claimed_issuer()? != &*rules.issuer {
+        if token.claimed_issuer()? != &*rules.issuer {
             return Err(TokenError::IssuerUnknown);
         }
         probe.passed(TokenCheck::Signature);
-        let window = claims::judge(&self.claims, rules, now)?;
+        let window = claims::judge(&token.claims, rules, now)?;
         probe.passed(TokenCheck::Times {
             from: window.from,
             until: window.until,
         });
-        let audience = claims::audience(&self.claims)?;
-        rules.profile.judge(&self.claims)?;
+        let audience = claims::audience(&token.claims)?;
+        rules.profile.judge(&token.claims)?;
         if !audience_accepted(audience) {
             return Err(match audience {
                 Audience::Absent => TokenError::AudienceMissing,
@@ -159,9 +214,9 @@ impl<'t> UnverifiedToken<'t> {
             });
         }
         probe.passed(TokenCheck::Audience(&key));
-        let hint = self.header.key_hint().to_owned();
+        let hint = token.header.key_hint().to_owned();
         Ok(VerifiedToken {
-            claims: self.claims,
+            claims: token.claims,
             algorithm,
             hint,
             key,

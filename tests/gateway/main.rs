@@ -16,6 +16,7 @@ mod admin;
 mod commands;
 mod decisions;
 mod explain;
+mod floods;
 mod grpc;
 mod harness;
 mod headers;

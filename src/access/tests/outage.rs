@@ -14,6 +14,7 @@ use super::{ACME, Memory, NOW, SECONDS};
 use crate::api::Stages;
 use crate::config::parse;
 use crate::issuer::{KeyRing, Terms};
+use crate::limit::Forgeries;
 use crate::snapshot::{Inputs, Snapshot, compile};
 use crate::subscription::Index;
 use crate::time::UnixTime;
@@ -68,6 +69,7 @@ impl Gateway {
             snapshot: &self.snapshot,
             index: &self.index,
             verdicts: &self.verdicts,
+            forgeries: &Forgeries::default(),
         };
         let mut headers = HeaderMap::new();
         let field = format!("Bearer {token}").parse().unwrap();

@@ -17,6 +17,7 @@ use super::{Memory, NOW, SECONDS};
 use crate::api::Stages;
 use crate::config::parse;
 use crate::issuer::{Approval, KeyRing, KeySource, Terms};
+use crate::limit::Forgeries;
 use crate::mint::SigningKey;
 use crate::snapshot::{Inputs, Snapshot, compile};
 use crate::subscription::Index;
@@ -161,6 +162,7 @@ impl Life {
             snapshot: &self.snapshot,
             index: &self.index,
             verdicts,
+            forgeries: &Forgeries::default(),
         };
         let mut headers = HeaderMap::new();
         headers.insert(

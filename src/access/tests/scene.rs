@@ -14,6 +14,7 @@ use super::{
 use crate::api::Stages;
 use crate::config::parse;
 use crate::issuer::KeyRing;
+use crate::limit::Forgeries;
 use crate::snapshot::{Inputs, Snapshot, compile};
 use crate::subscription::Index;
 use crate::time::UnixTime;
@@ -23,6 +24,7 @@ pub(super) struct Scene {
     pub(super) snapshot: Snapshot,
     pub(super) index: Index,
     verdicts: Cache<Arc<Verdict>>,
+    pub(super) forgeries: Forgeries,
 }
 
 // === impl Scene ===
@@ -50,6 +52,7 @@ impl Scene {
             snapshot,
             index,
             verdicts: Cache::new(64),
+            forgeries: Forgeries::default(),
         }
     }
 
@@ -75,6 +78,7 @@ impl Scene {
             snapshot: &self.snapshot,
             index: &self.index,
             verdicts: &self.verdicts,
+            forgeries: &self.forgeries,
         };
         let view = RequestView {
             method: &request.method,

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{HOUR, SECOND};
+use super::{HOUR, MILLISECOND, MINUTE, SECOND};
 use crate::config::place::Located;
 use crate::config::schema::{AccessLog, DuplicateSlashes, Listener, Metrics, PathParameters, Server};
 use crate::config::table::{Key, Shape};
@@ -29,6 +29,9 @@ pub(super) static SERVER: Shape = Shape {
         Key::Value("write_timeout"),
         Key::Value("upstream_connections_idle_max"),
         Key::Value("token_cache_entries"),
+        Key::Value("forgery_budget"),
+        Key::Value("forgery_budget_per_source"),
+        Key::Value("forgery_burst"),
         Key::Value("duplicate_slashes"),
         Key::Value("path_parameters"),
         Key::Value("audience"),
@@ -55,6 +58,9 @@ pub(super) static ACCESS_LOG: Shape = Shape {
 
 /// TOML has no larger integer.
 pub(super) const BODY_BYTES_MAX: u64 = i64::MAX.unsigned_abs();
+
+/// A hundred cores: no machine spends more on forged tokens.
+const PERCENT_MAX: u32 = 10_000;
 
 pub(super) fn server(value: Value<'_>) -> Option<Server> {
     let table = value.table(&SERVER)?;
@@ -98,6 +104,15 @@ pub(super) fn server(value: Value<'_>) -> Option<Server> {
             "token_cache_entries",
             |value| value.integer(0..=16_777_216),
             or.token_cache_entries,
+        ),
+        forgery_budget: table.optional("forgery_budget", |value| value.percent(2..=PERCENT_MAX)),
+        forgery_budget_per_source: table.optional("forgery_budget_per_source", |value| {
+            value.percent(1..=PERCENT_MAX)
+        }),
+        forgery_burst: table.or(
+            "forgery_burst",
+            |value| value.duration(100 * MILLISECOND..=MINUTE),
+            or.forgery_burst,
         ),
         duplicate_slashes: table.word(
             "duplicate_slashes",

@@ -31,6 +31,25 @@ fn words() {
 }
 
 #[test]
+fn shares() {
+    let text = "[server]\nforgery_budget = 25\nforgery_budget_per_source = \"0%\"\nforgery_burst = \"2m\"\n";
+    check(
+        text,
+        &[
+            "2:18: expected a share such as \"25%\", or \"off\", found an integer (a share has its sign: \"25%\"): \
+             forgery_budget = 25",
+            "3:29: `forgery_budget_per_source` must be between 1% and 10000%, not 0%: forgery_budget_per_source = \"0%\"",
+            "4:17: `forgery_burst` must be between 100ms and 1m, not 2m: forgery_burst = \"2m\"",
+        ],
+    );
+    for wrong in ["", "%", "25", "25 %", "-1%", "+5%", "2.5%", "99999999999%", "of"] {
+        let line = format!("forgery_budget = \"{wrong}\"");
+        let says = format!("2:18: `{wrong}` is not a share such as \"25%\", or \"off\": {line}");
+        check(&format!("[server]\n{line}\n"), &[&says]);
+    }
+}
+
+#[test]
 fn keys_that_do_not_exist() {
     check_issuer(
         "algoritms = [\"RS256\"]\n",

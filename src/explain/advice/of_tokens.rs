@@ -9,6 +9,7 @@ use crate::explain::cite::KEY_SOURCES;
 use crate::explain::report::Cite;
 use crate::explain::{token, words};
 use crate::issuer::{Issuer, KeySource};
+use crate::limit::{Bucket, Overdrawn};
 use crate::token::{AcceptedAudiences, Algorithm, TokenError};
 
 // === impl Case ===
@@ -65,6 +66,21 @@ impl Case<'_> {
             _ => "the issuer's keys are fetched, and they are not here or too old".to_owned(),
         };
         Advice::new(self.cites.issuer_any(issuer.name.as_str(), &KEY_SOURCES), hint)
+    }
+
+    pub(super) fn of_overload(&self, overdrawn: Overdrawn) -> Advice {
+        let budget = &self.plane.snapshot.forgery_budget;
+        let (key, whose, share) = match overdrawn.bucket {
+            Bucket::Issuer => ("forgery_budget", "of this issuer", budget.issuer),
+            Bucket::Source => ("forgery_budget_per_source", "from this network", budget.source),
+        };
+        let share = share.map_or_else(|| "off".to_owned(), |share| share.to_string());
+        let hint = format!(
+            "{share} of a core may go into bad tokens {whose}, and it is spent; there is enough for one more in {} ms, if \
+             nobody else takes it. Tokens that are remembered are not concerned",
+            overdrawn.wait.as_millis().max(1)
+        );
+        Advice::new(self.cites.server(key), hint)
     }
 
     fn of_form(&self, error: TokenError) -> Advice {

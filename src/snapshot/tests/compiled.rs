@@ -10,6 +10,7 @@ use super::{API, KEY, Memory, NOW, PLAN, REST, snapshot};
 use crate::access::{DataPlane, RequestView, evaluate};
 use crate::api::{Api, Security};
 use crate::issuer::{KeyRing, KeySource};
+use crate::limit::{Forgeries, ForgeryBudget, Share};
 use crate::snapshot::{AccessLogSettings, Snapshot};
 use crate::subscription::{Index, Status};
 use crate::token::{Algorithm, AlgorithmSet, Audience, Cache, TokenTypes};
@@ -28,6 +29,14 @@ fn defaults_are_those_of_the_reference() {
     assert_eq!(snapshot.process.access_log, None);
     assert_eq!(snapshot.http.request_id_header, "x-request-id");
     assert!(!snapshot.http.verbose_errors);
+    assert_eq!(
+        snapshot.forgery_budget,
+        ForgeryBudget {
+            issuer: Some(Share::of_core(25)),
+            source: Some(Share::of_core(5)),
+            burst: Duration::from_secs(1),
+        }
+    );
     assert!(!snapshot.http.path_policy.merge_slashes && !snapshot.http.path_policy.strip_parameters);
     assert!(!snapshot.http.trusts([127, 0, 0, 1].into()));
 
@@ -145,6 +154,7 @@ fn staging_and_closed_plans_are_not_on_offer() {
             snapshot: &snapshot,
             index: &index,
             verdicts: &Cache::new(0),
+            forgeries: &Forgeries::default(),
         };
         let request = RequestView {
             method: "GET",

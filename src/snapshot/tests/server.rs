@@ -68,3 +68,51 @@ fn the_request_id_has_a_field_of_its_own() {
         &["7:19: the header `X_Trace` already carries the request id: claim_headers = { X_Trace = \"sub\" }"],
     );
 }
+
+#[test]
+fn a_network_has_less_of_the_forgery_budget_than_all() {
+    for good in [
+        "forgery_budget = \"off\"",
+        "forgery_budget = \"off\"\nforgery_budget_per_source = \"5%\"",
+        "forgery_budget_per_source = \"off\"",
+        "forgery_budget_per_source = \"24%\"",
+        "forgery_budget = \"2%\"",
+        "forgery_budget = \"10000%\"\nforgery_budget_per_source = \"9999%\"\nforgery_burst = \"100ms\"",
+    ] {
+        check(&format!("[server]\n{good}\n"), &[]);
+    }
+    let says = "`forgery_budget_per_source` must be less than `forgery_budget`, which is 25%: one network could use up what \
+                all have (a fifth of it, or less)";
+    let line = "forgery_budget_per_source = \"25%\"";
+    check(
+        &format!("[server]\n{line}\n"),
+        &[&format!("2:29: {says}: {line}")],
+    );
+}
+
+#[test]
+fn what_is_not_written_follows_the_forgery_budget() {
+    use std::time::Duration;
+
+    use crate::limit::{ForgeryBudget, Share};
+    for (written, issuer, source) in [
+        ("", Some(25), Some(5)),
+        ("forgery_budget = \"2%\"", Some(2), Some(1)),
+        ("forgery_budget = \"200%\"", Some(200), Some(40)),
+        ("forgery_budget = \"off\"", None, None),
+        ("forgery_budget_per_source = \"off\"", Some(25), None),
+        (
+            "forgery_budget = \"off\"\nforgery_budget_per_source = \"7%\"",
+            None,
+            Some(7),
+        ),
+    ] {
+        let expected = ForgeryBudget {
+            issuer: issuer.map(Share::of_core),
+            source: source.map(Share::of_core),
+            burst: Duration::from_secs(1),
+        };
+        let compiled = super::snapshot(&format!("[server]\n{written}\n{}", super::PLAN));
+        assert_eq!(compiled.forgery_budget, expected, "{written}");
+    }
+}

@@ -152,6 +152,8 @@ fn touched() -> Result<Telemetry, TelemetryError> {
         upstream_duration,
         upstream_peers_healthy,
         token_verify,
+        verifications_refused,
+        forgery_nanoseconds,
         jwks_refreshes,
         jwks_age,
         jwks_keys,
@@ -189,6 +191,8 @@ fn touched() -> Result<Telemetry, TelemetryError> {
         .child(&["acme", "ES256"])
         .observe(Duration::from_micros(49));
     upstream_peers_healthy.child(&["orders"]).set(2);
+    verifications_refused.child(&["acme", "issuer"]).inc();
+    forgery_nanoseconds.child(&["acme"]).add(55_000);
     jwks_refreshes.child(&["acme", "ok"]).inc();
     jwks_age.child(&["acme"]).set(300);
     jwks_keys.child(&["acme"]).set(3);
