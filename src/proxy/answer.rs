@@ -142,7 +142,7 @@ impl Page {
         };
         // Strings and a number: this cannot fail, and an empty body would still be a correct answer.
         let body = serde_json::to_vec(&problem).unwrap_or_default();
-        let mut header = ResponseHeader::build(self.code.status(), Some(8))?;
+        let mut header = ResponseHeader::build_no_case(self.code.status(), Some(8))?;
         header.insert_header(CONTENT_TYPE, "application/problem+json")?;
         Ok((header, body))
     }
