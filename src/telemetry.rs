@@ -16,10 +16,11 @@ mod histogram;
 mod instrument;
 pub mod names;
 mod registry;
+mod shards;
 
 pub use access_log::{AccessRecord, CLAIMS_MAX, LINE_BYTES_MAX, PATH_BYTES_MAX, TEXT_BYTES_MAX};
 pub use family::{CounterFamily, Family, GaugeFamily, HistogramFamily, LABEL_BYTES_MAX, OTHER, SERIES_MAX};
 pub use histogram::{Buckets, Histogram, OBSERVATION_MAX};
-pub use instrument::{Counter, Gauge, Instrument};
+pub use instrument::{Counter, Gauge, Instrument, Level};
 pub use names::describe;
 pub use registry::{CONTENT_TYPE, ScrapeHook, Telemetry, TelemetryError};

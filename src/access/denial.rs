@@ -107,6 +107,10 @@ pub enum RequestError {
 // === impl Denial ===
 
 impl Denial {
+    /// How many reasons there are to refuse a token.
+    pub const REJECTIONS: usize =
+        TokenError::ALL.len() + IdentityError::ALL.len() + HeaderError::ALL.len() + 1;
+
     /// A denial of which nothing but the cause is known yet.
     pub fn new(cause: Cause) -> Box<Self> {
         Box::new(Self {
@@ -264,15 +268,16 @@ impl Denial {
         }
     }
 
-    /// Whether it is the token that was refused, for the count of rejections by issuer.
-    pub const fn is_token_rejection(&self) -> bool {
-        matches!(
-            self.cause,
-            Cause::Token(_)
-                | Cause::Identity(_)
-                | Cause::Header(_)
-                | Cause::Credential(CredentialError::SourceNotAccepted)
-        )
+    /// Where the reason stands among [`Self::REJECTIONS`], if it is the token that was refused: for the count of
+    /// rejections by issuer and reason.
+    pub const fn rejection(&self) -> Option<usize> {
+        match self.cause {
+            Cause::Token(error) => Some(error as usize),
+            Cause::Identity(error) => Some(TokenError::ALL.len() + error as usize),
+            Cause::Header(error) => Some(TokenError::ALL.len() + IdentityError::ALL.len() + error as usize),
+            Cause::Credential(CredentialError::SourceNotAccepted) => Some(Self::REJECTIONS - 1),
+            _ => None,
+        }
     }
 }
 

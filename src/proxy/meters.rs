@@ -6,12 +6,14 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use foldhash::HashMap;
+
 use crate::access::{CacheResult, Code, Denial};
 use crate::api::Security;
 use crate::id::IssuerName;
 use crate::limit::Bucket;
 use crate::snapshot::Snapshot;
-use crate::telemetry::{Counter, CounterFamily, Gauge, Histogram, HistogramFamily, Telemetry};
+use crate::telemetry::{Counter, CounterFamily, Histogram, HistogramFamily, Level, Telemetry};
 use crate::token::Algorithm;
 
 /// The label of what has no API, no plan, no issuer. Names begin with a letter or digit, so it is nobody's.
@@ -27,6 +29,8 @@ pub(super) struct Meters {
     plans: Vec<RequestCounters>,
     /// By the issuer's index; the last is for tokens whose issuer nobody accepts.
     issuers: Vec<IssuerMeters>,
+    /// The places of the issuers among these, by name: a token that is refused has no more.
+    issuer_places: HashMap<IssuerName, usize>,
     /// By the upstream's index.
     upstreams: Vec<Arc<Histogram>>,
     access: [Arc<Histogram>; Security::ALL.len()],
@@ -34,7 +38,7 @@ pub(super) struct Meters {
     cache_hits: Arc<Counter>,
     cache_misses: Arc<Counter>,
     cache_stale: Arc<Counter>,
-    in_flight: Arc<Gauge>,
+    in_flight: Arc<Level>,
 }
 
 pub(super) struct ApiMeters {
@@ -50,6 +54,7 @@ pub(super) struct ApiMeters {
 struct IssuerMeters {
     name: Box<str>,
     rejections: CounterFamily<2>,
+    by_reason: [Lazy; Denial::REJECTIONS],
     verify: HistogramFamily<2>,
     by_algorithm: [OnceLock<Arc<Histogram>>; Algorithm::ALL.len()],
     refused: CounterFamily<2>,
@@ -67,7 +72,7 @@ struct RequestCounters {
 struct Lazy(OnceLock<Arc<Counter>>);
 
 /// One request in flight; dropping it ends the flight.
-pub(super) struct InFlight(Arc<Gauge>);
+pub(super) struct InFlight(Arc<Level>);
 
 // === impl Meters ===
 
@@ -86,6 +91,11 @@ impl Meters {
                 .map(|(plan, api)| RequestCounters::new(api.name.as_str(), plan.name.as_str(), telemetry))
                 .collect(),
             issuers: issuers.map(|name| IssuerMeters::new(name, telemetry)).collect(),
+            issuer_places: snapshot
+                .issuers
+                .iter()
+                .map(|issuer| (issuer.name.clone(), issuer.index))
+                .collect(),
             upstreams: snapshot
                 .upstreams
                 .iter()
@@ -118,30 +128,32 @@ impl Meters {
         }
     }
 
-    /// Counts a token that was refused.
-    pub(super) fn token_rejected(&self, denial: &Denial, snapshot: &Snapshot) {
-        // A refusal is rare next to the work that led to it; the family's own look-up will do.
-        let known = denial
-            .issuer
-            .as_ref()
-            .and_then(|name| snapshot.issuers.iter().find(|own| own.name == *name));
-        let meters = known
-            .and_then(|issuer| self.issuers.get(issuer.index))
-            .or_else(|| self.issuers.last());
-        if let Some(meters) = meters {
-            meters.rejections.child(&[&meters.name, denial.reason()]).inc();
+    /// Counts a denial, if it is a token that was refused.
+    pub(super) fn token_rejected(&self, denial: &Denial) {
+        let Some(reason) = denial.rejection() else {
+            return;
+        };
+        if let Some(meters) = self.issuer(denial.issuer.as_ref())
+            && let Some(counter) = meters.by_reason.get(reason)
+        {
+            counter.inc(|| meters.rejections.child(&[&meters.name, denial.reason()]));
         }
     }
 
     /// Counts a token that was not verified because a budget was spent.
     pub(super) fn verification_refused(&self, issuer: Option<&IssuerName>, bucket: Bucket) {
-        let named = |meters: &&IssuerMeters| issuer.is_some_and(|name| *meters.name == *name.as_str());
-        let meters = self.issuers.iter().find(named).or_else(|| self.issuers.last());
-        if let Some(meters) = meters
+        if let Some(meters) = self.issuer(issuer)
             && let Some(counter) = meters.overloads.get(bucket as usize)
         {
             counter.inc(|| meters.refused.child(&[&meters.name, bucket.name()]));
         }
+    }
+
+    /// The meters of an issuer, or of what has none.
+    fn issuer(&self, name: Option<&IssuerName>) -> Option<&IssuerMeters> {
+        name.and_then(|name| self.issuer_places.get(name))
+            .and_then(|place| self.issuers.get(*place))
+            .or_else(|| self.issuers.last())
     }
 
     /// Measures a signature check.
@@ -223,6 +235,7 @@ impl IssuerMeters {
         Self {
             name: name.into(),
             rejections: telemetry.token_rejections.clone(),
+            by_reason: [const { Lazy(OnceLock::new()) }; Denial::REJECTIONS],
             verify: telemetry.token_verify.clone(),
             by_algorithm: [const { OnceLock::new() }; Algorithm::ALL.len()],
             refused: telemetry.verifications_refused.clone(),

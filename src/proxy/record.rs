@@ -73,10 +73,8 @@ pub(super) fn finish(session: &Session, context: &Context, log: Option<&AccessLo
         api_meters.duration.observe(times.total);
         api_meters.added.observe(times.added);
     }
-    if let Outcome::Denied(denial) = &context.outcome
-        && denial.is_token_rejection()
-    {
-        meters.token_rejected(denial, &context.live.snapshot);
+    if let Outcome::Denied(denial) = &context.outcome {
+        meters.token_rejected(denial);
     }
     if let Outcome::Denied(denial) = &context.outcome
         && let Cause::VerificationOverloaded(overdrawn) = denial.cause

@@ -1,20 +1,19 @@
 //! Durations in buckets, observed by all threads at once without waiting for each other.
 //!
 //! A histogram of the prometheus crate keeps one sum and one count for all threads, the sum as a float that is replaced
-//! in a compare-and-swap loop: under load every core fights for the same cache line. Here each thread adds to one of
-//! [`SHARDS`] shards that share no cache line, and the sum is whole nanoseconds, so that an observation is two
-//! additions. A scrape adds the shards up.
+//! in a compare-and-swap loop: under load every core fights for the same cache line. Here each thread adds to a place of
+//! its own ([`Sharded`]), and the sum is whole nanoseconds, so that an observation is two additions.
 //!
 //! The count is the sum of the buckets, so `_count` and `le="+Inf"` agree in every scrape and buckets never fall from
 //! one scrape to the next. The sum may be one observation ahead of or behind the count.
 
-use std::array;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus::proto;
 
 use super::instrument::Instrument;
+use super::shards::Sharded;
 
 /// The longest duration that is added to a sum; longer ones count as this long. A clock that jumps or a connection that
 /// is held for months cannot wrap the sum, whose 64 bits of nanoseconds have place for 584 years.
@@ -24,10 +23,6 @@ pub const OBSERVATION_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// shard fills four cache lines exactly.
 const BOUNDS_MAX: usize = 30;
 
-/// Shards of one histogram. Worker threads beyond this share; on machines with more cores two threads then meet on one
-/// cache line, which costs tens of nanoseconds, against a kilobyte more for every child.
-const SHARDS: usize = 4;
-
 /// Upper bounds of a histogram's buckets, ascending; a bound belongs to its bucket (`le`).
 #[derive(Debug, Clone, Copy)]
 pub struct Buckets(&'static [Duration]);
@@ -35,13 +30,11 @@ pub struct Buckets(&'static [Duration]);
 /// How long something took, how often.
 #[derive(Debug)]
 pub struct Histogram {
-    shards: [Shard; SHARDS],
+    shards: Sharded<Shard>,
     bounds: &'static [Duration],
 }
 
-/// Aligned to two cache lines because processors fetch them in pairs.
 #[derive(Debug, Default)]
-#[repr(align(128))]
 struct Shard {
     /// One count for each bound, then the one above all bounds; the rest stays 0.
     counts: [AtomicU64; BOUNDS_MAX + 1],
@@ -51,7 +44,7 @@ struct Shard {
 
 const _: () = assert!(
     size_of::<Shard>() == 256,
-    "a shard that is no multiple of its alignment wastes cache"
+    "a shard that does not fill its cache lines wastes them"
 );
 
 // === impl Buckets ===
@@ -82,10 +75,8 @@ impl Histogram {
         let elapsed = elapsed.min(OBSERVATION_MAX);
         let bucket = self.bounds.partition_point(|bound| *bound < elapsed);
         let nanos = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
-        // Both are in range, whatever is passed: a bucket is at most BOUNDS_MAX, a thread's shard below SHARDS.
-        let Some(shard) = self.shards.get(shard_of_this_thread()) else {
-            return;
-        };
+        let shard = self.shards.own();
+        // In range, whatever is passed: a bucket is at most BOUNDS_MAX.
         let Some(count) = shard.counts.get(bucket) else {
             return;
         };
@@ -101,7 +92,7 @@ impl Histogram {
     /// All durations together. After 584 years it begins at 0 again, as a counter does that is restarted.
     pub fn sum(&self) -> Duration {
         // Wrapping over all shards, so that a wrap looks like a restart at 0 and not like a step of 146 years.
-        let nanos = self.shards.iter().fold(0u64, |sum, shard| {
+        let nanos = self.shards.all().fold(0u64, |sum, shard| {
             sum.wrapping_add(shard.sum.load(Ordering::Relaxed))
         });
         Duration::from_nanos(nanos)
@@ -110,7 +101,7 @@ impl Histogram {
     /// Observations of each bucket alone, over all shards.
     fn counts(&self) -> [u64; BOUNDS_MAX + 1] {
         let mut total = [0; BOUNDS_MAX + 1];
-        for shard in &self.shards {
+        for shard in self.shards.all() {
             for (total, count) in total.iter_mut().zip(&shard.counts) {
                 *total += count.load(Ordering::Relaxed);
             }
@@ -126,7 +117,7 @@ impl Instrument for Histogram {
 
     fn new(Buckets(bounds): Buckets) -> Self {
         Self {
-            shards: array::from_fn(|_| Shard::default()),
+            shards: Sharded::default(),
             bounds,
         }
     }
@@ -147,15 +138,6 @@ impl Instrument for Histogram {
         histogram.set_sample_sum(self.sum().as_secs_f64());
         metric.set_histogram(histogram);
     }
-}
-
-/// Threads take the shards in turn, each the same one for its life.
-fn shard_of_this_thread() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static SHARD: usize = NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS;
-    }
-    SHARD.with(|shard| *shard)
 }
 
 #[cfg(test)]

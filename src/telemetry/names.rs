@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use super::histogram::{Buckets, Histogram};
-use super::instrument::{Counter, Gauge, Instrument};
+use super::instrument::{Counter, Gauge, Instrument, Level};
 
 /// A metric of kind `M` with `N` labels.
 #[derive(Debug)]
@@ -141,8 +141,8 @@ pub const ADDED_LATENCY: Named<Histogram, 1> = Named::histogram(
 );
 
 /// Requests between header and last byte.
-pub const IN_FLIGHT_REQUESTS: Named<Gauge, 0> =
-    Named::gauge("tollgate_in_flight_requests", "Requests being answered now.", []);
+pub const IN_FLIGHT_REQUESTS: Named<Level, 0> =
+    Named::level("tollgate_in_flight_requests", "Requests being answered now.", []);
 
 // === upstreams ===
 
@@ -350,10 +350,10 @@ pub const STORE_FAILURES: Named<Counter, 1> = Named::counter(
 
 // === the gateway itself ===
 
-/// The access log's writer fell behind; the requests themselves were served.
+/// The access log's writer fell behind, or its disk refused; the requests themselves were served.
 pub const ACCESS_LOG_LINES_DROPPED: Named<Counter, 0> = Named::counter(
     "tollgate_access_log_lines_dropped_total",
-    "Lines that the access log lost because its writer was behind.",
+    "Lines that the access log lost: its writer was behind, or could not write them.",
     [],
 );
 
@@ -484,6 +484,18 @@ impl<const N: usize> Named<Counter, N> {
 impl<const N: usize> Named<Gauge, N> {
     /// A gauge.
     pub const fn gauge(name: &'static str, help: &'static str, labels: [&'static str; N]) -> Self {
+        Self {
+            name,
+            help,
+            labels,
+            settings: (),
+        }
+    }
+}
+
+impl<const N: usize> Named<Level, N> {
+    /// A gauge that many threads move.
+    pub const fn level(name: &'static str, help: &'static str, labels: [&'static str; N]) -> Self {
         Self {
             name,
             help,

@@ -14,7 +14,7 @@ use prometheus::{Registry, TextEncoder};
 use thiserror::Error;
 
 use super::family::{CounterFamily, Family, GaugeFamily, HistogramFamily};
-use super::instrument::{Counter, Gauge, Instrument};
+use super::instrument::{Counter, Gauge, Instrument, Level};
 use super::names::{self, Named};
 
 /// The `Content-Type` of [`Telemetry::render`].
@@ -39,7 +39,7 @@ pub struct Telemetry {
     /// [`names::ADDED_LATENCY`]: `api`.
     pub added_latency: HistogramFamily<1>,
     /// [`names::IN_FLIGHT_REQUESTS`].
-    pub in_flight_requests: Arc<Gauge>,
+    pub in_flight_requests: Arc<Level>,
     /// [`names::UPSTREAM_DURATION`]: `upstream`.
     pub upstream_duration: HistogramFamily<1>,
     /// [`names::UPSTREAM_PEERS_HEALTHY`]: `upstream`.

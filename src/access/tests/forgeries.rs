@@ -117,7 +117,7 @@ fn who_is_refused_is_told_when_to_come_again_and_nothing_is_said_of_the_token() 
     assert_eq!((answer.code.status(), answer.code.grpc_status()), (503, 14));
     assert_eq!((answer.retry_after, answer.challenge), (Some(1), None));
     assert_eq!(denial.issuer, None, "it was not read");
-    assert!(!denial.is_token_rejection());
+    assert_eq!(denial.rejection(), None);
     assert!(denial.unless_keys_come().is_none());
     assert_eq!(passed.0, [Stage::Route, Stage::Credential]);
     assert_eq!(passed.1, [CacheResult::Miss]);

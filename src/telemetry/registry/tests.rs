@@ -200,8 +200,8 @@ fn touched() -> Result<Telemetry, TelemetryError> {
     key_last_used.child(&["acme", "2024-a"]).set(1_700_000_000);
     config_reloads.child(&["applied"]).inc();
     admin_sign_ins.child(&["admitted"]).inc();
+    in_flight_requests.inc();
     for gauge in [
-        in_flight_requests,
         config_generation,
         config_last_success,
         subscriptions,
@@ -420,7 +420,10 @@ fn a_flood_of_label_sets_is_bounded_and_visible_in_the_scrape() -> Outcome {
 #[test]
 fn hooks_set_what_is_computed_at_scrape_time() -> Outcome {
     let telemetry = Telemetry::new("1.2.3")?;
-    telemetry.on_scrape(Box::new(|telemetry| telemetry.jwks_age.child(&["acme"]).add(7)));
+    telemetry.on_scrape(Box::new(|telemetry| {
+        let age = telemetry.jwks_age.child(&["acme"]);
+        age.set(age.value() + 7);
+    }));
     telemetry.on_scrape(Box::new(|telemetry| {
         telemetry.jwks_age.retain(|[issuer]| issuer != "globex")
     }));
@@ -438,7 +441,7 @@ fn hooks_set_what_is_computed_at_scrape_time() -> Outcome {
     }
     // A hook may add a hook; it runs from the next scrape on.
     telemetry.on_scrape(Box::new(|telemetry| {
-        telemetry.on_scrape(Box::new(|t| t.applications.inc()))
+        telemetry.on_scrape(Box::new(|t| t.applications.set(t.applications.value() + 1)))
     }));
     telemetry.render()?;
     telemetry.render()?;
