@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::keys::{ClientKey, SubscriptionKey};
 use super::owners::Owners;
-use super::tables::{Map, Tables, bind, unbind};
+use super::tables::{Map, Tables, bind, map, unbind};
 use crate::id::{ApplicationId, IssuerName, PlanId};
 use crate::subscription::api_key::ApiKeyHash;
 use crate::subscription::{
@@ -17,7 +17,7 @@ use crate::subscription::{
 };
 
 /// All of it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct State {
     pub(super) tables: Tables,
     /// Keys by their hash.
@@ -40,6 +40,19 @@ pub(super) fn claim_sets(entry: &ApplicationEntry) -> impl Iterator<Item = Claim
 }
 
 // === impl State ===
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            tables: Tables::default(),
+            keys: map(),
+            // Requests do not look these up.
+            key_ids: papaya::HashMap::default(),
+            held: papaya::HashMap::default(),
+            plans: papaya::HashMap::default(),
+        }
+    }
+}
 
 impl State {
     /// Applies one change. `before` is what was there before all changes, of which an entry that stays the same is kept.

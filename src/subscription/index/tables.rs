@@ -15,12 +15,22 @@ use crate::subscription::{Application, ClaimSet, Subscription};
 pub(super) type Map<K, V> = papaya::HashMap<K, V, foldhash::fast::RandomState>;
 
 /// Applications and subscriptions of one origin.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Tables {
     pub(super) applications: Map<ApplicationId, Arc<Application>>,
     pub(super) clients: Map<ClientKey, Owners<Application>>,
     pub(super) claim_sets: Map<ClaimSet, Owners<Application>>,
     pub(super) subscriptions: Map<SubscriptionKey, Arc<Subscription>>,
+}
+
+/// An empty map whose writers finish what makes it larger before they go on. If they did so little by little, as they do
+/// where nothing is said, a map whose last entry came at a bad moment would have two tables from then on, and every
+/// look-up would go through both.
+pub(super) fn map<K: Hash + Eq, V>() -> Map<K, V> {
+    papaya::HashMap::builder()
+        .hasher(foldhash::fast::RandomState::default())
+        .resize_mode(papaya::ResizeMode::Blocking)
+        .build()
 }
 
 /// Adds an owner to a key.
@@ -52,6 +62,17 @@ where
 }
 
 // === impl Tables ===
+
+impl Default for Tables {
+    fn default() -> Self {
+        Self {
+            applications: map(),
+            clients: map(),
+            claim_sets: map(),
+            subscriptions: map(),
+        }
+    }
+}
 
 impl Tables {
     pub(super) fn application(&self, id: &ApplicationId) -> Option<Arc<Application>> {
