@@ -12,6 +12,8 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use pingora::apps::ServerApp;
+use pingora::listeners::ListenerConfig;
+use pingora::protocols::l4::stream::L4BufferSettings;
 use pingora::server::{ListenFds, ShutdownWatch};
 use pingora::services::Service;
 use pingora::services::listening::Service as ListeningService;
@@ -71,6 +73,10 @@ pub(super) fn reachable(address: SocketAddr) -> SocketAddr {
     }
 }
 
+/// What a connection reads into, kept for as long as it is open: Pingora's own is 64 KiB, most of what an idle connection
+/// takes. A header fits; bodies are read past it, into a buffer that lives as long as they do.
+const READ_BUFFER_BYTES: usize = 4096;
+
 // === impl Bound ===
 
 impl Bound {
@@ -97,7 +103,8 @@ impl<A> Prebound<A> {
         A: ServerApp + Send + Sync + 'static,
     {
         for bound in &sockets {
-            service.add_tcp(&bound.address.to_string());
+            let address = ListenerConfig::tcp(bound.address.to_string());
+            service.add_listener(address.l4_buffer(L4BufferSettings::default().read(READ_BUFFER_BYTES)));
         }
         Self {
             service,
