@@ -27,6 +27,10 @@ const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 
 /// The list of two headers, and two values.
 const WARM_BUDGET: u64 = 3;
+/// Nothing goes upstream: a remembered token leads to its subscription without any.
+const PLAIN_BUDGET: u64 = 0;
+/// What is kept of a token of usual size, its place in the table included.
+const REMEMBERED_BYTES: u64 = 640;
 /// Claims, identity, verdict and cache entry, besides.
 const COLD_BUDGET: u64 = 24;
 /// The denial itself.
@@ -75,6 +79,21 @@ client_ids = ["mobile-app"]
 [[subscription]]
 application = "mobile"
 api = "orders"
+plan = "gold"
+[[api]]
+name = "plain"
+context_path = "/plain"
+upstream = "sample"
+[[api.plan]]
+name = "gold"
+security = "jwt"
+issuers = ["acme"]
+[[api.route]]
+path = "/menu/{id}"
+scopes = ["menu:read"]
+[[subscription]]
+application = "mobile"
+api = "plain"
 plan = "gold"
 [[api]]
 name = "keys"
@@ -253,4 +272,80 @@ fn an_api_key_that_passes_allocates_nothing() {
         client: None,
     };
     assert!(evaluate(&plane, &view, NOW, &mut ()).is_ok(), "the key passes");
+}
+
+#[test]
+fn a_remembered_token_that_sends_nothing_upstream_allocates_nothing() {
+    let key = SigningKey::generate(Algorithm::Es256).unwrap();
+    let snapshot = snapshot(&json!({ "keys": [key.public_jwk("k1")] })).unwrap();
+    let (index, verdicts) = (Index::default(), Cache::new(64));
+    index.admit(&snapshot.declared);
+    let headers = shown(&key, "a");
+    let ask = || allocations_at("/plain/menu/1", &snapshot, &index, &verdicts, &headers, None);
+    ask();
+    assert_eq!(verdicts.len(), 1, "the token passes");
+    for _ in 0..3 {
+        let warm = ask();
+        assert_eq!(warm, PLAIN_BUDGET, "a warm token allocates {warm} times");
+    }
+}
+
+#[test]
+fn what_is_kept_of_a_token_is_no_more_than_its_budget() {
+    const TOKENS: u64 = 64;
+    let key = SigningKey::generate(Algorithm::Es256).unwrap();
+    let snapshot = snapshot(&json!({ "keys": [key.public_jwk("k1")] })).unwrap();
+    let index = Index::default();
+    index.admit(&snapshot.declared);
+    // What is made once, by whichever token comes first, is made before.
+    let first = Cache::new(64);
+    allocations(&snapshot, &index, &first, &shown(&key, "first"), None);
+    let shown: Vec<HeaderMap> = (0..TOKENS)
+        .map(|number| shown(&key, &format!("{number:032}")))
+        .collect();
+    let mut remembering = Cache::new(0);
+    // A table has as many places as a power of two, eight to a bucket; so large that no token makes room for another.
+    let places = 16 * TOKENS;
+    let table = allocation_counter::measure(|| remembering = Cache::new(usize::try_from(places).unwrap()));
+    let each = table.bytes_current.unsigned_abs() / places;
+    let kept = allocation_counter::measure(|| {
+        for headers in &shown {
+            let plane = DataPlane {
+                snapshot: &snapshot,
+                index: &index,
+                verdicts: &remembering,
+                forgeries: &FORGERIES,
+            };
+            let view = RequestView {
+                method: "GET",
+                host: "api.example",
+                path: "/orders/menu/1",
+                query: None,
+                headers,
+                client: None,
+            };
+            assert!(evaluate(&plane, &view, NOW, &mut ()).is_ok());
+        }
+    });
+    assert_eq!(remembering.len() as u64, TOKENS, "all are remembered");
+    let bytes = kept.bytes_current.unsigned_abs() / TOKENS + each;
+    assert!(
+        (each + 64..=REMEMBERED_BYTES).contains(&bytes),
+        "a remembered token takes {bytes} bytes, {each} of them its place"
+    );
+}
+
+/// A token of usual size: ten claims, about 700 bytes.
+fn shown(key: &SigningKey, id: &str) -> HeaderMap {
+    let seconds = NOW.seconds();
+    let claims = json!({
+        "iss": "acme", "aud": "orders", "sub": "5f0c2b7e-6b1f-4a7e-9c1d-0a2b3c4d5e6f", "azp": "mobile-app",
+        "scope": "menu:read menu:write openid profile email offline_access", "role": "cook", "jti": id,
+        "email": "alice.liddell@example.com", "session": "0d9c8b7a-1234-4cde-8f01-23456789abcd-0d9c8b7a-1234-4cde-8f01",
+        "iat": seconds, "exp": seconds + 3600,
+    });
+    // What cannot be minted or sent does not pass, and whoever asks sees that.
+    let token = key.mint(Some("k1"), &claims).unwrap_or_default();
+    let value = format!("Bearer {token}").parse().ok();
+    HeaderMap::from_iter(value.map(|value| (http::header::AUTHORIZATION, value)))
 }
