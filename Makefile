@@ -3,16 +3,17 @@
 
 CONFIG ?= conf/minimal.toml
 LOAD ?=
+UPDATE ?=
 FUZZ_SECONDS ?= 60
 
 # Where cargo puts what it builds.
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 
 # What `check` runs, in this order. The tests come last, so that the runner's summary is the last thing to be read.
-CHECKS := fmt-check lint doc test-doc test
+CHECKS := fmt-check lint doc test-doc instructions test
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-doc endurance check lint fmt fmt-check doc bench load peers fuzz fuzz-admin clean
+.PHONY: help setup demo run test test-doc endurance check lint fmt fmt-check doc bench instructions valgrind start load peers fuzz fuzz-admin clean
 
 # $(call install,test,package): installs the package if the test fails.
 define install
@@ -82,6 +83,16 @@ doc: setup ## the documentation of the code, warnings refused
 
 bench: setup ## where the time of one request goes
 	cargo bench --locked --bench access
+
+instructions: setup ## instructions of decisions, against benches/instructions.toml; UPDATE=1 records them
+	@if [ "$$(uname -sm)" = "Linux x86_64" ]; then $(MAKE) --no-print-directory valgrind; fi
+	cargo bench --locked --bench instructions -- $(if $(UPDATE),--update)
+
+valgrind:
+	$(call install,command -v valgrind,valgrind)
+
+start: setup ## how soon the gateway is ready, and what it holds in memory
+	cargo bench --locked --bench start
 
 load: setup ## what the gateway adds to a bare Pingora hop; LOAD="--rounds 6" and so on, see loadtest/README.md
 	$(call install,command -v wrk,wrk)

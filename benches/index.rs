@@ -10,20 +10,20 @@
     reason = "a bench that cannot be set up says so and ends"
 )]
 
-use std::collections::BTreeMap;
+mod compiled;
+
 use std::hint::black_box;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use compiled::{NOW, SECONDS};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::json;
 use tollgate::access::{DataPlane, RequestView, Verdict, evaluate};
 use tollgate::api::Stages;
-use tollgate::config::{Files, parse};
 use tollgate::control::Publish;
 use tollgate::control::registrar::{Action, Actor, Registrar};
 use tollgate::control::state::records::{
@@ -31,16 +31,12 @@ use tollgate::control::state::records::{
 };
 use tollgate::control::state::{Batch, Key, Kind, OpenState, Store as _, Write, open};
 use tollgate::id::{ApplicationId, PlanId};
-use tollgate::issuer::KeyRing;
 use tollgate::limit::Forgeries;
 use tollgate::mint::SigningKey;
-use tollgate::snapshot::{Inputs, Snapshot, compile};
+use tollgate::snapshot::Snapshot;
 use tollgate::subscription::Index;
-use tollgate::time::UnixTime;
 use tollgate::token::{Algorithm, Cache};
 
-const SECONDS: i64 = 1_800_000_000;
-const NOW: UnixTime = UnixTime::from_seconds(SECONDS);
 /// An application has this many, one to each plan.
 const SUBSCRIPTIONS_EACH: usize = 10;
 /// So many applications call; the same number whatever the size, so that what differs is the size alone.
@@ -52,8 +48,6 @@ const BATCH: usize = 20_000;
 const STRIDE: usize = 7_919;
 
 struct Fixed(Arc<Snapshot>);
-
-struct Memory(BTreeMap<PathBuf, String>);
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -158,7 +152,7 @@ fn fill(count: usize, directory: &Path) {
 
 fn measure(count: usize, directory: &Path) {
     let signer = SigningKey::generate(Algorithm::Es256).unwrap();
-    let snapshot = Arc::new(compiled(&signer));
+    let snapshot = Arc::new(two_plans(&signer));
     let index = Arc::new(Index::default());
     let empty = resident_bytes();
     let begun = Instant::now();
@@ -282,23 +276,12 @@ impl Publish for Fixed {
     }
 }
 
-impl Files for Memory {
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let text = self.0.get(path).ok_or(io::ErrorKind::NotFound)?;
-        Ok(text.clone().into_bytes())
-    }
-
-    fn list(&self, _: &Path) -> io::Result<Vec<PathBuf>> {
-        Ok(Vec::new())
-    }
-}
-
 fn fields(name: HeaderName, value: &str) -> HeaderMap {
     HeaderMap::from_iter([(name, HeaderValue::from_str(value).unwrap())])
 }
 
 /// One API with a JWT plan that all tokens are for, and one for API keys.
-fn compiled(signer: &SigningKey) -> Snapshot {
+fn two_plans(signer: &SigningKey) -> Snapshot {
     const CONFIGURATION: &str = r#"
 [[listener]]
 address = "127.0.0.1:0"
@@ -326,18 +309,7 @@ name = "plan-9"
 security = "api_key"
 "#;
     let jwks = json!({ "keys": [signer.public_jwk("k1")] }).to_string();
-    let files = [("t.toml", CONFIGURATION), ("jwks.json", &jwks)];
-    let files = Memory(files.map(|(path, text)| (path.into(), text.to_owned())).into());
-    let inputs = Inputs {
-        files: &files,
-        key_ring: &KeyRing::default(),
-        stages: &Stages::default(),
-        now: NOW,
-        generation: 1,
-    };
-    let config = parse(Path::new("t.toml"), &files).map_err(|mistakes| mistakes.to_string());
-    let snapshot = compile(config.unwrap(), inputs).map_err(|mistakes| mistakes.to_string());
-    snapshot.unwrap()
+    compiled::compiled(CONFIGURATION, &jwks)
 }
 
 /// What the process holds in memory (Linux, `proc(5)`); 0 elsewhere.
