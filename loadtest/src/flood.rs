@@ -59,6 +59,7 @@ pub(crate) fn measure(ground: &mut Ground<'_>) -> Result<Measured> {
         requests: good,
         start: 0,
         classes: CLASSES.len(),
+        patient: true,
     };
     let mut bad = Pace {
         address: good.address,
@@ -69,6 +70,7 @@ pub(crate) fn measure(ground: &mut Ground<'_>) -> Result<Measured> {
         requests: forged,
         start: 0,
         classes: 0,
+        patient: false,
     };
 
     let mut measured = Measured::default();
@@ -136,10 +138,9 @@ fn both(good: &Pace, bad: Option<&Pace>) -> Result<(Paced, Option<Paced>)> {
     })
 }
 
-/// What callers of one class saw.
+/// What callers of one class saw. What went wrong is told once, under the first.
 fn row(sent: &mut Paced, class: usize, row: impl Fn(&Sent) -> Row) -> Row {
     let wrong: u64 = sent.statuses.iter().filter(|(status, _)| **status != 200).map(|(_, count)| count).sum();
-    let lost = sent.socket_errors + sent.unanswered;
     let seconds = sent.seconds;
     let mut none = Vec::new();
     let latencies = sent.latencies_us.get_mut(class).unwrap_or(&mut none);
@@ -147,10 +148,13 @@ fn row(sent: &mut Paced, class: usize, row: impl Fn(&Sent) -> Row) -> Row {
         requests: latencies.len() as u64,
         seconds,
         refused: 0,
-        socket_errors: if class == 0 { lost } else { 0 },
+        socket_errors: if class == 0 { sent.socket_errors } else { 0 },
         latency: latency(latencies),
     };
     let mut row = row(&told);
-    row.wrong_answers = if class == 0 { wrong } else { 0 };
+    if class == 0 {
+        row.wrong_answers = wrong;
+        row.unanswered = Some(sent.unanswered);
+    }
     row
 }

@@ -34,6 +34,8 @@ pub(crate) struct Pace {
     pub(crate) requests: Vec<(usize, Vec<u8>)>,
     pub(crate) start: usize,
     pub(crate) classes: usize,
+    /// What is due at the end and found no free connection is still sent, as long as answers are waited for.
+    pub(crate) patient: bool,
 }
 
 /// What came of it.
@@ -44,7 +46,7 @@ pub(crate) struct Paced {
     pub(crate) socket_errors: u64,
     /// Due, but never answered.
     pub(crate) unanswered: u64,
-    /// In microseconds, by class.
+    /// In microseconds, by class. What was never answered counts with the time until it was given up.
     pub(crate) latencies_us: Vec<Vec<f64>>,
     pub(crate) seconds: f64,
     /// Where the next run begins.
@@ -75,6 +77,12 @@ pub(crate) fn run(pace: &Pace) -> Result<Paced> {
 impl Paced {
     pub(crate) fn answered(&self) -> u64 {
         self.statuses.values().sum()
+    }
+
+    fn waited(&mut self, due: Instant, class: usize) {
+        if let Some(latencies) = self.latencies_us.get_mut(class) {
+            latencies.push(due.elapsed().as_secs_f64() * 1e6);
+        }
     }
 }
 
@@ -150,6 +158,7 @@ impl<'p> Sender<'p> {
     fn send(mut self) -> io::Result<Paced> {
         let begun = Instant::now();
         let (end, last) = (begun + self.pace.duration, begun + self.pace.duration + GRACE);
+        let give_up = if self.pace.patient { last } else { end };
         let gap = Duration::from_secs_f64(1.0 / self.pace.per_second);
         let mut due = begun;
         let mut place = self.pace.start;
@@ -164,7 +173,7 @@ impl<'p> Sender<'p> {
                 due += gap;
             }
             let all_sent = due >= end;
-            if now >= last || (now >= end && self.free.len() == self.connections.len()) {
+            if now >= last || (all_sent && now >= end && self.free.len() == self.connections.len()) {
                 break;
             }
             // With no free connection, or nothing more to send, only an answer changes anything.
@@ -184,18 +193,35 @@ impl<'p> Sender<'p> {
                 let number = usize::try_from(event.data.u64()).unwrap_or_default();
                 self.read(number, &mut buffer)?;
             }
-            // What has been due for as long as the whole run took is not sent any more.
-            if now >= end && !all_sent {
-                let left = end.saturating_duration_since(due).as_secs_f64() * self.pace.per_second;
-                self.outcome.unanswered += left as u64;
-                due = end;
+            // What was not sent in time is not sent any more.
+            while now >= give_up && due < end {
+                due = self.leave(due, &mut place, gap);
             }
         }
-        let waiting = self.connections.iter().filter(|connection| connection.waiting.is_some());
-        self.outcome.unanswered += waiting.count() as u64;
+        while due < end {
+            due = self.leave(due, &mut place, gap);
+        }
+        let waiting: Vec<_> = self.connections.iter().filter_map(|connection| connection.waiting).collect();
+        for (due, class) in waiting {
+            self.give_up(due, class);
+        }
         self.outcome.seconds = self.pace.duration.as_secs_f64();
         self.outcome.next = place;
         Ok(self.outcome)
+    }
+
+    /// Sends no more what was due then; returns when the next one is due.
+    fn leave(&mut self, due: Instant, place: &mut usize, gap: Duration) -> Instant {
+        let request = place.checked_rem(self.pace.requests.len());
+        let request = request.and_then(|place| self.pace.requests.get(place));
+        self.give_up(due, request.map_or(0, |(class, _)| *class));
+        *place += 1;
+        due + gap
+    }
+
+    fn give_up(&mut self, due: Instant, class: usize) {
+        self.outcome.unanswered += 1;
+        self.outcome.waited(due, class);
     }
 
     fn begin(&mut self, number: usize, due: Instant, place: usize) -> io::Result<()> {
@@ -223,9 +249,7 @@ impl<'p> Sender<'p> {
                     return self.failed(number);
                 };
                 *self.outcome.statuses.entry(status).or_default() += 1;
-                if let Some(latencies) = self.outcome.latencies_us.get_mut(class) {
-                    latencies.push(due.elapsed().as_secs_f64() * 1e6);
-                }
+                self.outcome.waited(due, class);
                 if closes {
                     self.renew(number)?;
                 }
@@ -282,11 +306,10 @@ mod tests {
                     {
                         let status = std::str::from_utf8(&buffer[1..4]).unwrap();
                         let connection = if closes { "close" } else { "keep-alive" };
-                        write!(
-                            stream,
+                        let answer = format!(
                             "HTTP/1.1 {status} X\r\nContent-Length: 2\r\nConnection: {connection}\r\n\r\n{{}}"
-                        )
-                        .unwrap();
+                        );
+                        stream.write_all(answer.as_bytes()).unwrap();
                         if closes {
                             break;
                         }
@@ -309,6 +332,7 @@ mod tests {
                 requests: vec![(0, b"/200".to_vec()), (1, b"/401".to_vec())],
                 start: 1,
                 classes: 2,
+                patient: true,
             };
             let paced = run(&pace).unwrap();
             assert_eq!(paced.answered(), 100, "{paced:?}");
@@ -331,8 +355,10 @@ mod tests {
             requests: vec![(0, b"/200".to_vec())],
             start: 0,
             classes: 1,
+            patient: false,
         };
         let paced = run(&pace).unwrap();
         assert_eq!((paced.answered(), paced.unanswered), (0, 20));
+        assert!(paced.latencies_us[0].len() == 20 && paced.latencies_us[0].iter().all(|us| *us > 1_000.0));
     }
 }

@@ -273,7 +273,9 @@ fn in_turns(ground: &mut Ground<'_>) -> Result<Measured> {
                     name: &name,
                 };
                 let mut row = one_round(running, origin, scenario, &load, options)?;
-                *start += usize::try_from(row.requests).during("requests")?;
+                // Those that were under way at the end, and those that were prepared, are not counted.
+                let unfinished = 2 * usize::from(options.connections);
+                *start += usize::try_from(row.requests).during("requests")? + unfinished;
                 if round > 0 {
                     row.round = round;
                     row.bare_check_us = bare_check_on(bare_check.as_ref(), options)?;
@@ -282,7 +284,7 @@ fn in_turns(ground: &mut Ground<'_>) -> Result<Measured> {
                     break;
                 }
                 // What is to be remembered has been seen.
-                if scenario.is_cold() || scenario.is_forged() || *start > count {
+                if scenario.is_cold() || scenario.is_forged() || *start > count + 2 * unfinished {
                     break;
                 }
             }

@@ -26,7 +26,7 @@ pub(crate) const SUBSCRIPTIONS: usize = 1_000_000;
 pub(crate) enum Scenario {
     /// No token, no check.
     Plain,
-    /// The requests of `jwt-rs256-warm`, which nobody checks.
+    /// The same of the gateway and bare proxies alone: a plan that asks for nothing.
     Keyless,
     /// A plan for tokens.
     Jwt(Algorithm, Tokens),
@@ -85,9 +85,9 @@ impl Scenario {
     /// The algorithm of the tokens that are sent.
     pub(crate) fn algorithm(self) -> Option<Algorithm> {
         match self {
-            Self::Plain | Self::ApiKey => None,
+            Self::Plain | Self::Keyless | Self::ApiKey => None,
             Self::Jwt(algorithm, _) => Some(algorithm),
-            Self::Keyless | Self::Reload => Some(Algorithm::Rs256),
+            Self::Reload => Some(Algorithm::Rs256),
             Self::Subscriptions | Self::Flood => Some(Algorithm::Es256),
         }
     }
@@ -127,6 +127,11 @@ impl Scenario {
         matches!(self, Self::Jwt(_, Tokens::Cold))
     }
 
+    /// Whether all tokens are such as the gateway has seen before. Where the configuration changes, it begins anew.
+    pub(crate) fn remembers_all(self) -> bool {
+        matches!(self, Self::Jwt(_, Tokens::Warm | Tokens::Pool) | Self::Subscriptions)
+    }
+
     /// Why a side has no part in it.
     pub(crate) fn excludes(self, side: Side) -> Option<&'static str> {
         let peer = matches!(side, Side::Haproxy | Side::Envoy | Side::EnvoyCache);
@@ -134,7 +139,8 @@ impl Scenario {
             Self::Jwt(Algorithm::Ed25519, _) if side == Side::Haproxy => Some("its jwt_verify knows no EdDSA"),
             Self::ApiKey if peer => Some("it is given no API keys here"),
             Self::Subscriptions if peer => Some("it knows no subscriptions"),
-            Self::Plain | Self::Keyless if side == Side::EnvoyCache => Some("without tokens it is envoy"),
+            Self::Keyless if side.is_peer() => Some("it has no plans; see `plain`"),
+            Self::Plain if side == Side::EnvoyCache => Some("without tokens it is envoy"),
             Self::Flood if !side.can_verify() => Some("it verifies nothing"),
             _ => None,
         }

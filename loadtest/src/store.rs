@@ -130,7 +130,7 @@ mod tests {
         let path = directory.path().join("many.redb");
         fill(&path, 50).unwrap();
         let state = open(&path).unwrap();
-        let count = |kind| state.store.list(kind).unwrap().len();
+        let count = |kind| state.store.list(kind, "", None, 100).unwrap().len();
         assert_eq!((count(Kind::Application), count(Kind::Subscription)), (5, 50));
 
         let path = directory.path().join("key.redb");

@@ -38,6 +38,9 @@ fn extras(row: &Row) -> String {
     if let Some(share) = row.cache_hit_share {
         text += &format!("  remembered {:.1} %", share * 100.0);
     }
+    if let Some(unanswered) = row.unanswered.filter(|unanswered| *unanswered > 0) {
+        text += &format!("  unanswered {unanswered}");
+    }
     if let Some(reloads) = row.reloads {
         text += &format!("  reloads {reloads}");
     }
