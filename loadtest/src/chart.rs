@@ -13,8 +13,8 @@ const HEADER: f64 = 64.0;
 const ROW: f64 = 34.0;
 /// The left panel: names, bars, figures.
 const NAMES: f64 = 24.0;
-const BARS: f64 = 190.0;
-const BARS_WIDTH: f64 = 190.0;
+const BARS: f64 = 215.0;
+const BARS_WIDTH: f64 = 170.0;
 /// The right panel: four percentiles, evenly spaced.
 const LINES: f64 = 540.0;
 const LINES_WIDTH: f64 = 380.0;
@@ -63,8 +63,16 @@ pub(crate) fn svg(title: &str, note: &str, latency: &str, summary: &Summary) -> 
         height - 1.0
     );
     text(&mut out, NAMES, 26.0, "title", "start", title);
-    text(&mut out, NAMES, 48.0, "small", "start", "CPU per request, us: system over user; 95 % range of the median");
-    text(&mut out, LINES, 48.0, "small", "start", latency);
+    text(
+        &mut out,
+        NAMES,
+        48.0,
+        "small",
+        "start",
+        "CPU per request, us: system over user; 95 % range of the median",
+    );
+    let latency = format!("{latency}; colours as on the left");
+    text(&mut out, LINES, 48.0, "small", "start", &latency);
     bars(&mut out, summary);
     lines(&mut out, summary, inner);
     text(&mut out, NAMES, height - 14.0, "small", "start", note);
@@ -74,7 +82,11 @@ pub(crate) fn svg(title: &str, note: &str, latency: &str, summary: &Summary) -> 
 
 fn bars(out: &mut String, summary: &Summary) {
     let cpu = |side: &SideSummary| side.figures.get("cpu_us").copied();
-    let most = summary.sides.iter().filter_map(cpu).map(|spread| spread.range()[1].max(spread.median));
+    let most = summary
+        .sides
+        .iter()
+        .filter_map(cpu)
+        .map(|spread| spread.range()[1].max(spread.median));
     let most = most.fold(f64::MIN_POSITIVE, f64::max);
     let place = |value: f64| BARS + BARS_WIDTH * value / most;
     for (number, side) in summary.sides.iter().enumerate() {
@@ -82,7 +94,10 @@ fn bars(out: &mut String, summary: &Summary) {
         let colour = colour(number);
         text(out, NAMES, top + 15.0, "", "start", &side.side);
         let Some(total) = cpu(side) else { continue };
-        let user = side.figures.get("cpu_user_us").map_or(total.median, |spread| spread.median);
+        let user = side
+            .figures
+            .get("cpu_user_us")
+            .map_or(total.median, |spread| spread.median);
         let system = (total.median - user).max(0.0);
         rectangle(out, BARS, top, place(user.min(total.median)) - BARS, colour, 1.0);
         let from = place(total.median - system);
@@ -94,13 +109,22 @@ fn bars(out: &mut String, summary: &Summary) {
             line(out, "range", [place(end), middle - 4.0, place(end), middle + 4.0]);
         }
         let label = format!("{:.1}", total.median);
-        text(out, place(high.max(total.median)) + 8.0, top + 15.0, "", "start", &label);
+        text(
+            out,
+            place(high.max(total.median)) + 8.0,
+            top + 15.0,
+            "",
+            "start",
+            &label,
+        );
     }
 }
 
 fn lines(out: &mut String, summary: &Summary, height: f64) {
     let values = |side: &SideSummary| -> Vec<f64> {
-        let spreads = PERCENTILES.iter().filter_map(|(figure, _)| side.figures.get(figure));
+        let spreads = PERCENTILES
+            .iter()
+            .filter_map(|(figure, _)| side.figures.get(figure));
         spreads.map(|spread: &Spread| spread.median.max(1.0)).collect()
     };
     let all: Vec<f64> = summary.sides.iter().flat_map(values).collect();
@@ -110,7 +134,11 @@ fn lines(out: &mut String, summary: &Summary, height: f64) {
     let down = |value: f64| bottom - span * (value.log10() - low) / (high - low);
     let across = |number: usize| LINES + 10.0 + (LINES_WIDTH - 20.0) * number as f64 / 3.0;
     for (value, name) in ticks(low, high) {
-        line(out, "grid", [LINES, down(value), LINES + LINES_WIDTH, down(value)]);
+        line(
+            out,
+            "grid",
+            [LINES, down(value), LINES + LINES_WIDTH, down(value)],
+        );
         text(out, LINES - 6.0, down(value) + 4.0, "small", "end", &name);
     }
     for (number, (_, name)) in PERCENTILES.iter().enumerate() {
@@ -132,14 +160,20 @@ fn lines(out: &mut String, summary: &Summary, height: f64) {
             escaped(&side.side)
         );
         for (x, y) in points {
-            let _ = writeln!(out, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\" fill=\"{colour}\"/>");
+            let _ = writeln!(
+                out,
+                "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\" fill=\"{colour}\"/>"
+            );
         }
     }
 }
 
 /// The bounds of a logarithmic axis: whole thirds of a decade around all values.
 fn decades(values: &[f64]) -> (f64, f64) {
-    let logs = values.iter().map(|value| value.log10()).filter(|log| log.is_finite());
+    let logs = values
+        .iter()
+        .map(|value| value.log10())
+        .filter(|log| log.is_finite());
     let (low, high) = logs.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), log| {
         (low.min(log), high.max(log))
     });
@@ -196,7 +230,10 @@ fn line(out: &mut String, class: &str, [x1, y1, x2, y2]: [f64; 4]) {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -208,10 +245,17 @@ mod tests {
 
     #[test]
     fn a_picture_is_well_formed_and_names_every_side() {
-        let names: Vec<String> = (0..10).map(|number| format!("side <{number}> & \"more\"")).collect();
+        let names: Vec<String> = (0..10)
+            .map(|number| format!("side <{number}> & \"more\""))
+            .collect();
         for count in [0, 1, 2, 10] {
             let rows: Vec<Row> = (1..=3)
-                .flat_map(|round| names.iter().take(count).map(move |name| row(round, name, 20.0 + f64::from(round))))
+                .flat_map(|round| {
+                    names
+                        .iter()
+                        .take(count)
+                        .map(move |name| row(round, name, 20.0 + f64::from(round)))
+                })
                 .collect();
             let picture = svg("a & b", "<note>", "latency", &Summary::of(&rows, &[], true));
             let document = roxmltree::Document::parse(&picture).unwrap();
@@ -219,7 +263,10 @@ mod tests {
             for name in names.iter().take(count) {
                 assert!(texts.contains(&name.as_str()), "{name} of {count}");
             }
-            assert!(!picture.contains("NaN") && !picture.contains("inf"), "{count} sides");
+            assert!(
+                !picture.contains("NaN") && !picture.contains("inf"),
+                "{count} sides"
+            );
         }
     }
 
@@ -228,7 +275,10 @@ mod tests {
         for values in [&[1500.0, 4000.0, 90_000.0][..], &[100.0], &[]] {
             let (low, high) = decades(values);
             assert!(low < high);
-            assert!(values.iter().all(|value| (low..=high).contains(&value.log10())), "{values:?}");
+            assert!(
+                values.iter().all(|value| (low..=high).contains(&value.log10())),
+                "{values:?}"
+            );
             assert!(!ticks(low, high).is_empty(), "{values:?}");
         }
     }

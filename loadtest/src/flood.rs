@@ -63,7 +63,9 @@ pub(crate) fn measure(ground: &mut Ground<'_>) -> Result<Measured> {
     };
     let mut bad = Pace {
         address: good.address,
-        sources: (2..2 + FLOOD_ADDRESSES).map(|last| Ipv4Addr::new(127, 0, 0, last)).collect(),
+        sources: (2..2 + FLOOD_ADDRESSES)
+            .map(|last| Ipv4Addr::new(127, 0, 0, last))
+            .collect(),
         connections: FLOOD_CONNECTIONS,
         per_second: wanted,
         duration: good.duration,
@@ -88,7 +90,11 @@ pub(crate) fn measure(ground: &mut Ground<'_>) -> Result<Measured> {
         }
         for running in &mut ground.sides {
             for flooded in [false, true] {
-                progress(&format!("flood, round {round} of {}: {}", options.rounds, running.side.name()));
+                progress(&format!(
+                    "flood, round {round} of {}: {}",
+                    options.rounds,
+                    running.side.name()
+                ));
                 (good.address, bad.address) = (running.address, running.address);
                 let before = Clocks::read(running, &ground.origin, options)?;
                 let (mut sent, flood) = both(&good, flooded.then_some(&bad))?;
@@ -100,7 +106,7 @@ pub(crate) fn measure(ground: &mut Ground<'_>) -> Result<Measured> {
                     bad.start = flood.next;
                     Flood {
                         wanted_per_second: wanted,
-                        reached_per_second: flood.answered() as f64 / taken.seconds(),
+                        reached_per_second: flood.answered() as f64 / flood.seconds,
                         statuses: flood.statuses,
                         socket_errors: flood.socket_errors,
                     }
@@ -140,7 +146,12 @@ fn both(good: &Pace, bad: Option<&Pace>) -> Result<(Paced, Option<Paced>)> {
 
 /// What callers of one class saw. What went wrong is told once, under the first.
 fn row(sent: &mut Paced, class: usize, row: impl Fn(&Sent) -> Row) -> Row {
-    let wrong: u64 = sent.statuses.iter().filter(|(status, _)| **status != 200).map(|(_, count)| count).sum();
+    let wrong: u64 = sent
+        .statuses
+        .iter()
+        .filter(|(status, _)| **status != 200)
+        .map(|(_, count)| count)
+        .sum();
     let seconds = sent.seconds;
     let mut none = Vec::new();
     let latencies = sent.latencies_us.get_mut(class).unwrap_or(&mut none);

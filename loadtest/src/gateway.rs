@@ -54,7 +54,9 @@ pub(crate) const CLIENT_ID_CLAIMS: [&str; 2] = [r#"["azp"]"#, r#"["client_id", "
 
 pub(crate) fn command(tollgate: &Path, configuration: &Path) -> Words {
     let [tollgate, configuration] = [tollgate, configuration].map(|path| path.display().to_string());
-    [&tollgate, "run", "--config", &configuration].map(str::to_owned).into()
+    [&tollgate, "run", "--config", &configuration]
+        .map(str::to_owned)
+        .into()
 }
 
 /// What one round changed.
@@ -211,7 +213,10 @@ mod tests {
         assert!(addresses(listening).is_none(), "not ready");
         let ready = format!("{listening}{}", r#"{"fields":{"event":"ready"}}"#);
         let found = addresses(&ready).unwrap();
-        assert_eq!((found.callers.as_str(), found.metrics.as_str()), ("127.0.0.1:1", "127.0.0.1:2"));
+        assert_eq!(
+            (found.callers.as_str(), found.metrics.as_str()),
+            ("127.0.0.1:1", "127.0.0.1:2")
+        );
     }
 
     #[test]

@@ -82,7 +82,8 @@ impl Connection {
         let mut buffer = vec![0; READ_BYTES];
         loop {
             let read = self.stream.read(&mut buffer)?;
-            self.received.extend_from_slice(buffer.get(..read).unwrap_or_default());
+            self.received
+                .extend_from_slice(buffer.get(..read).unwrap_or_default());
             let Some(head) = Head::of(&self.received) else {
                 if read == 0 {
                     return Err(io::ErrorKind::UnexpectedEof.into());

@@ -31,7 +31,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 pub(crate) fn run(options: &Instructions) -> Result<()> {
     if places::program("valgrind").is_none() {
-        return Err(Failure::new("valgrind is not installed: apt-get install valgrind"));
+        return Err(Failure::new(
+            "valgrind is not installed: apt-get install valgrind",
+        ));
     }
     let mut binaries = programs(&options.profile, options.binaries.as_deref(), None)?;
     if let Some(binary) = &options.binary {
@@ -80,9 +82,14 @@ fn counted(side: Side, stage: &Stage<'_>, request: &[u8], options: &Instructions
     let directory = places::private_directory(&stage.directory.join(side.name()))?;
     let (own, address) = command(side, stage, &directory)?;
     let out = directory.join("callgrind");
-    let mut words: Words = ["valgrind", "--tool=callgrind", "--compress-strings=no", "--compress-pos=no"]
-        .map(str::to_owned)
-        .into();
+    let mut words: Words = [
+        "valgrind",
+        "--tool=callgrind",
+        "--compress-strings=no",
+        "--compress-pos=no",
+    ]
+    .map(str::to_owned)
+    .into();
     words.push(format!("--callgrind-out-file={}", out.display()));
     words.extend(own);
     let log = directory.join("log");
@@ -125,7 +132,10 @@ fn ask(address: SocketAddr, request: &[u8], count: u32) -> Result<()> {
     for _ in 0..count {
         let answer = connection.ask(request).during(address)?;
         if answer.status != 200 {
-            return Err(Failure::new(format!("a request is answered with {}", answer.status)));
+            return Err(Failure::new(format!(
+                "a request is answered with {}",
+                answer.status
+            )));
         }
     }
     Ok(())
@@ -169,6 +179,9 @@ mod tests {
     #[test]
     fn the_total_is_there_when_the_file_is_whole() {
         assert_eq!(total_in("fn=main\n1 2\n"), None);
-        assert_eq!(total_in("summary: 12\nfn=main\n\ntotals: 123456\n"), Some(123_456));
+        assert_eq!(
+            total_in("summary: 12\nfn=main\n\ntotals: 123456\n"),
+            Some(123_456)
+        );
     }
 }

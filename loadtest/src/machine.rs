@@ -55,7 +55,9 @@ impl Ticks {
     pub(crate) fn of_us() -> Result<u64> {
         let text = fs::read_to_string("/proc/self/stat").during("/proc/self/stat")?;
         let (own, children) = (Self::in_stat(&text, 11), Self::in_stat(&text, 13));
-        let total = own.zip(children).map(|(own, children)| own.sum() + children.sum());
+        let total = own
+            .zip(children)
+            .map(|(own, children)| own.sum() + children.sum());
         total.ok_or_else(|| Failure::new("/proc/self/stat cannot be read"))
     }
 
@@ -118,7 +120,8 @@ impl Machine {
         let oha = places::oha().map(|oha| first_line(&oha.to_string_lossy(), &["--version"]));
         let seconds = jiff::Timestamp::now().as_second();
         Self {
-            time: jiff::Timestamp::from_second(seconds).map_or_else(|_| String::new(), |time| time.to_string()),
+            time: jiff::Timestamp::from_second(seconds)
+                .map_or_else(|_| String::new(), |time| time.to_string()),
             command,
             cpu: model.unwrap_or(std::env::consts::ARCH).to_owned(),
             cores: fs::read_to_string("/proc/stat").map_or(0, |text| cores_in(&text)),

@@ -128,7 +128,11 @@ impl Options {
             Scenario::Flood => &[Side::Gateway],
             _ => &[Side::Gateway, Side::Baseline],
         };
-        if self.sides.is_empty() { default.to_vec() } else { self.sides.clone() }
+        if self.sides.is_empty() {
+            default.to_vec()
+        } else {
+            self.sides.clone()
+        }
     }
 
     /// Says before anything is built what this machine or this command line lacks.
@@ -161,7 +165,9 @@ impl Options {
             .chain(&self.client_cores)
             .find(|core| !available.contains(core))
         {
-            return Err(Failure::new(format!("core {missing} is not there; there are {available:?}")));
+            return Err(Failure::new(format!(
+                "core {missing} is not there; there are {available:?}"
+            )));
         }
         if self.rate.is_some() {
             places::oha().ok_or_else(|| Failure::new("oha is not installed: make load-tools"))?;

@@ -114,7 +114,8 @@ impl Connection {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
             Err(error) => return Err(error),
         };
-        self.received.extend_from_slice(buffer.get(..read).unwrap_or_default());
+        self.received
+            .extend_from_slice(buffer.get(..read).unwrap_or_default());
         let Some(head) = Head::of(&self.received) else {
             return Ok(None);
         };
@@ -167,7 +168,9 @@ impl<'p> Sender<'p> {
         loop {
             let now = Instant::now();
             while due <= now && due < end {
-                let Some(number) = self.free.pop_front() else { break };
+                let Some(number) = self.free.pop_front() else {
+                    break;
+                };
                 self.begin(number, due, place)?;
                 place += 1;
                 due += gap;
@@ -177,7 +180,11 @@ impl<'p> Sender<'p> {
                 break;
             }
             // With no free connection, or nothing more to send, only an answer changes anything.
-            let next = if all_sent || self.free.is_empty() { last } else { due };
+            let next = if all_sent || self.free.is_empty() {
+                last
+            } else {
+                due
+            };
             let next = if now < end { next.min(end) } else { next };
             let pause = next.saturating_duration_since(now);
             let timeout = Timespec {
@@ -201,7 +208,11 @@ impl<'p> Sender<'p> {
         while due < end {
             due = self.leave(due, &mut place, gap);
         }
-        let waiting: Vec<_> = self.connections.iter().filter_map(|connection| connection.waiting).collect();
+        let waiting: Vec<_> = self
+            .connections
+            .iter()
+            .filter_map(|connection| connection.waiting)
+            .collect();
         for (due, class) in waiting {
             self.give_up(due, class);
         }
@@ -337,7 +348,10 @@ mod tests {
             let paced = run(&pace).unwrap();
             assert_eq!(paced.answered(), 100, "{paced:?}");
             assert_eq!(paced.statuses.get(&401), Some(&50), "{paced:?}");
-            assert_eq!(paced.latencies_us.iter().map(Vec::len).collect::<Vec<_>>(), [50, 50]);
+            assert_eq!(
+                paced.latencies_us.iter().map(Vec::len).collect::<Vec<_>>(),
+                [50, 50]
+            );
             assert_eq!((paced.unanswered, paced.socket_errors, paced.next), (0, 0, 101));
         }
     }

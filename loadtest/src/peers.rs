@@ -54,7 +54,10 @@ pub(crate) fn version(side: Side) -> String {
         Side::Envoy | Side::EnvoyCache => "--version",
         _ => "-v",
     };
-    executable(side).map_or_else(|_| String::new(), |path| first_line(&path.to_string_lossy(), &[flag]))
+    executable(side).map_or_else(
+        |_| String::new(),
+        |path| first_line(&path.to_string_lossy(), &[flag]),
+    )
 }
 
 /// Writes the peer's configuration and returns what starts it in the foreground.

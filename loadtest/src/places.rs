@@ -16,10 +16,8 @@ pub(crate) fn repository() -> &'static Path {
 
 /// Where cargo puts what it builds.
 pub(crate) fn target() -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR").map_or_else(
-        || repository().join("target"),
-        |path| repository().join(path),
-    )
+    env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| repository().join("target"), |path| repository().join(path))
 }
 
 /// What is kept from run to run; nobody else may read it.

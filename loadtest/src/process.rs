@@ -42,11 +42,20 @@ pub(crate) fn held(words: &[String], cores: &[usize]) -> Command {
 }
 
 /// Runs a command to its end, on some cores; it is killed when it takes too long.
-pub(crate) fn run(words: &[String], cores: &[usize], time_max: Duration, out: &Path) -> Result<(ExitStatus, String)> {
+pub(crate) fn run(
+    words: &[String],
+    cores: &[usize],
+    time_max: Duration,
+    out: &Path,
+) -> Result<(ExitStatus, String)> {
     let name = words.first().map(String::as_str).unwrap_or_default();
     let sink = File::create(out).during(out.display())?;
     let errors = sink.try_clone().during(out.display())?;
-    let mut child = held(words, cores).stdout(sink).stderr(errors).spawn().during(name)?;
+    let mut child = held(words, cores)
+        .stdout(sink)
+        .stderr(errors)
+        .spawn()
+        .during(name)?;
     let deadline = Instant::now() + time_max;
     loop {
         if let Some(status) = child.try_wait().during(name)? {
@@ -114,7 +123,9 @@ impl Process {
         let log = fs::read(&self.log).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
         let lines: Vec<&str> = log.lines().collect();
-        let last = lines.get(lines.len().saturating_sub(LINES_SHOWN)..).unwrap_or_default();
+        let last = lines
+            .get(lines.len().saturating_sub(LINES_SHOWN)..)
+            .unwrap_or_default();
         Failure::new(format!(
             "{} {how}; the end of its log:\n{}",
             self.name,

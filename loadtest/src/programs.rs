@@ -49,8 +49,10 @@ pub(crate) fn programs(profile: &str, binaries: Option<&Path>, other: Option<&Pa
 }
 
 fn complete(other: Option<PathBuf>, found: impl Fn(&str) -> Option<PathBuf>) -> Result<Binaries> {
-    let program =
-        |name: &str| found(name).ok_or_else(|| Failure::new(format!("there is no program {name}: cargo build --workspace")));
+    let program = |name: &str| {
+        found(name)
+            .ok_or_else(|| Failure::new(format!("there is no program {name}: cargo build --workspace")))
+    };
     Ok(Binaries {
         tollgate: program("tollgate")?,
         bare_proxy: program("bare-proxy")?,

@@ -86,14 +86,21 @@ impl Document<'_> {
             fs::write(&document, format!("{json}\n")).during(document.display())?;
             fs::write(document.with_extension("svg"), &picture).during(document.display())?;
             let shown = document.strip_prefix(places::repository()).unwrap_or(&document);
-            say(&format!("document and picture: {}", shown.with_extension("{json,svg}").display()));
+            say(&format!(
+                "document and picture: {}",
+                shown.with_extension("{json,svg}").display()
+            ));
         }
         Ok(())
     }
 
     fn picture(&self) -> String {
         let Machine {
-            time, cpu, kernel, commit, ..
+            time,
+            cpu,
+            kernel,
+            commit,
+            ..
         } = self.machine;
         let Setting {
             rounds,

@@ -85,12 +85,11 @@ pub(crate) struct Clocks {
 /// What lies between two readings.
 #[derive(Debug)]
 pub(crate) struct Taken {
-    seconds: f64,
     user: f64,
     system: f64,
-    pub(crate) busy_percent: f64,
-    pub(crate) others_percent: f64,
-    pub(crate) stolen_percent: f64,
+    busy_percent: f64,
+    others_percent: f64,
+    stolen_percent: f64,
     counters: Counters,
 }
 
@@ -116,13 +115,18 @@ impl Clocks {
         let ticks_per_second = rustix::param::clock_ticks_per_second() as f64;
         let seconds = (self.at - before.at).as_secs_f64();
         let capacity = |cores: &[usize]| seconds * ticks_per_second * cores.len() as f64;
-        let (proxy_capacity, client_capacity) = (capacity(&options.proxy_cores), capacity(&options.client_cores));
+        let (proxy_capacity, client_capacity) =
+            (capacity(&options.proxy_cores), capacity(&options.client_cores));
         let less = |after: u64, before: u64| after.saturating_sub(before) as f64;
         let user = less(self.proxy.user, before.proxy.user);
         let system = less(self.proxy.system, before.proxy.system);
         let (mut proxy, mut client) = (user + system, less(self.client, before.client));
         // Shared cores: no telling who took what.
-        if options.proxy_cores.iter().any(|core| options.client_cores.contains(core)) {
+        if options
+            .proxy_cores
+            .iter()
+            .any(|core| options.client_cores.contains(core))
+        {
             (proxy, client) = (proxy + client, proxy + client);
         }
         let others = |after: CoreTicks, before: CoreTicks, own: f64, capacity: f64| {
@@ -132,7 +136,6 @@ impl Clocks {
             100.0 * less(after.stolen, before.stolen) / capacity
         };
         Taken {
-            seconds,
             user: user / ticks_per_second,
             system: system / ticks_per_second,
             busy_percent: 100.0 * (user + system) / proxy_capacity,
@@ -158,7 +161,10 @@ impl Taken {
     /// What is common to all rows; requests are those that the CPU time was spent on.
     pub(crate) fn row(&self, running: &Running, requests: u64, sent: &Sent) -> Row {
         let each = |seconds: f64| seconds * 1e6 / requests.max(1) as f64;
-        let (hits, misses) = (self.counters.cache_hits, self.counters.cache_misses + self.counters.cache_stale);
+        let (hits, misses) = (
+            self.counters.cache_hits,
+            self.counters.cache_misses + self.counters.cache_stale,
+        );
         let shown = hits + misses;
         Row {
             side: running.side.name().to_owned(),
@@ -177,10 +183,6 @@ impl Taken {
             reloads: (self.counters.reloads > 0.0).then_some(self.counters.reloads as u64),
             ..Row::default()
         }
-    }
-
-    pub(crate) fn seconds(&self) -> f64 {
-        self.seconds
     }
 }
 
@@ -236,7 +238,10 @@ pub(crate) fn measure(
     running.process.must_run()?;
     origin.must_run()?;
     if sent.requests == 0 {
-        return Err(Failure::new(format!("{} completed no request", running.side.name())));
+        return Err(Failure::new(format!(
+            "{} completed no request",
+            running.side.name()
+        )));
     }
     let mut row = after.since(&before, options).row(running, sent.requests, &sent);
     let refusals_expected = running.side.status_expected(scenario) >= 400;
@@ -254,7 +259,8 @@ pub(crate) fn measure(
 
 /// Many tokens at a fixed rate, by our own sender.
 fn at_pace(load: &Load<'_>, rate: u32) -> Result<Sent> {
-    let requests = (0..load.credentials.count()).map(|number| (0, http::request(PATH, &load.credentials.fields(number))));
+    let requests = (0..load.credentials.count())
+        .map(|number| (0, http::request(PATH, &load.credentials.fields(number))));
     let pace = Pace {
         address: load.address,
         sources: Vec::new(),

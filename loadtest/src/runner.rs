@@ -56,7 +56,11 @@ pub(crate) struct Scratch(PathBuf);
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     options.check()?;
-    let binaries = programs(&options.profile, options.binaries.as_deref(), options.other.as_deref())?;
+    let binaries = programs(
+        &options.profile,
+        options.binaries.as_deref(),
+        options.other.as_deref(),
+    )?;
     let command: Vec<String> = std::env::args().skip(1).collect();
     let machine = Machine::here(&options.profile, format!("loadtest {}", command.join(" ")));
     let name = options.name.clone().unwrap_or_else(|| {
@@ -160,7 +164,10 @@ fn taking_part(scenario: Scenario, options: &Options) -> Result<(Vec<Side>, Vec<
         }
     }
     if sides.is_empty() {
-        return Err(Failure::new(format!("{scenario} has no side: {}", left_out.join("; "))));
+        return Err(Failure::new(format!(
+            "{scenario} has no side: {}",
+            left_out.join("; ")
+        )));
     }
     Ok((sides, left_out))
 }
@@ -226,7 +233,11 @@ fn start<'g>(
 }
 
 /// The upstream, and where it is.
-pub(crate) fn origin(binaries: &Binaries, cores: &[usize], directory: &Path) -> Result<(Process, SocketAddr)> {
+pub(crate) fn origin(
+    binaries: &Binaries,
+    cores: &[usize],
+    directory: &Path,
+) -> Result<(Process, SocketAddr)> {
     let words = [
         binaries.origin.display().to_string(),
         "--listen=127.0.0.1:0".to_owned(),
@@ -259,9 +270,16 @@ fn in_turns(ground: &mut Ground<'_>) -> Result<Measured> {
             let side = running.side.name();
             let start = starts.entry(side).or_default();
             let name = format!("{side}-{round}");
-            let seconds = if round == 0 { options.warmup } else { options.seconds };
+            let seconds = if round == 0 {
+                options.warmup
+            } else {
+                options.seconds
+            };
             for _ in 0..WARM_UPS_MAX {
-                progress(&format!("{scenario}, round {round} of {}: {side}", options.rounds));
+                progress(&format!(
+                    "{scenario}, round {round} of {}: {side}",
+                    options.rounds
+                ));
                 let load = Load {
                     address: running.address,
                     credentials,
@@ -376,7 +394,9 @@ impl Scratch {
         fs::create_dir_all(directory).during(directory.display())?;
         for entry in fs::read_dir(&self.0).during(self.0.display())? {
             let path = entry.during(self.0.display())?.path();
-            let kept = path.extension().is_some_and(|kind| kind == "log" || kind == "txt" || kind == "json");
+            let kept = path
+                .extension()
+                .is_some_and(|kind| kind == "log" || kind == "txt" || kind == "json");
             if let Some(name) = path.file_name().filter(|_| kept) {
                 fs::copy(&path, directory.join(name)).during(path.display())?;
             }

@@ -79,7 +79,9 @@ impl Scenario {
     }
 
     pub(crate) fn parse(name: &str) -> Option<Self> {
-        Self::all().into_iter().find(|scenario| scenario.to_string() == name)
+        Self::all()
+            .into_iter()
+            .find(|scenario| scenario.to_string() == name)
     }
 
     /// The algorithm of the tokens that are sent.
@@ -129,14 +131,19 @@ impl Scenario {
 
     /// Whether all tokens are such as the gateway has seen before. Where the configuration changes, it begins anew.
     pub(crate) fn remembers_all(self) -> bool {
-        matches!(self, Self::Jwt(_, Tokens::Warm | Tokens::Pool) | Self::Subscriptions)
+        matches!(
+            self,
+            Self::Jwt(_, Tokens::Warm | Tokens::Pool) | Self::Subscriptions
+        )
     }
 
     /// Why a side has no part in it.
     pub(crate) fn excludes(self, side: Side) -> Option<&'static str> {
         let peer = matches!(side, Side::Haproxy | Side::Envoy | Side::EnvoyCache);
         match self {
-            Self::Jwt(Algorithm::Ed25519, _) if side == Side::Haproxy => Some("its jwt_verify knows no EdDSA"),
+            Self::Jwt(Algorithm::Ed25519, _) if side == Side::Haproxy => {
+                Some("its jwt_verify knows no EdDSA")
+            }
             Self::ApiKey if peer => Some("it is given no API keys here"),
             Self::Subscriptions if peer => Some("it knows no subscriptions"),
             Self::Keyless if side.is_peer() => Some("it has no plans; see `plain`"),

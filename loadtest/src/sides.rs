@@ -100,7 +100,10 @@ impl Side {
     }
 
     pub(crate) fn parse(name: &str) -> Option<Self> {
-        SIDES.iter().find(|(_, known)| *known == name).map(|(side, _)| *side)
+        SIDES
+            .iter()
+            .find(|(_, known)| *known == name)
+            .map(|(side, _)| *side)
     }
 
     pub(crate) fn names() -> impl Iterator<Item = &'static str> {
@@ -126,7 +129,11 @@ impl Side {
 
     /// What it answers to the requests of a scenario.
     pub(crate) fn status_expected(self, scenario: Scenario) -> u16 {
-        if scenario.is_forged() && self.can_verify() { 401 } else { 200 }
+        if scenario.is_forged() && self.can_verify() {
+            401
+        } else {
+            200
+        }
     }
 }
 
@@ -234,11 +241,17 @@ impl Running {
 
     /// One request by hand.
     pub(crate) fn ask(&self, fields: &str) -> Result<Answer> {
-        http::get(&self.address.to_string(), PATH, fields).during(format!("{} does not answer", self.side.name()))
+        http::get(&self.address.to_string(), PATH, fields)
+            .during(format!("{} does not answer", self.side.name()))
     }
 
     /// Fails unless so many of the requests are answered as expected.
-    pub(crate) fn check_some(&self, scenario: Scenario, credentials: &Credentials, count: usize) -> Result<()> {
+    pub(crate) fn check_some(
+        &self,
+        scenario: Scenario,
+        credentials: &Credentials,
+        count: usize,
+    ) -> Result<()> {
         let expected = self.side.status_expected(scenario);
         for number in 0..count {
             let Answer { status, body } = self.ask(&credentials.fields(number))?;
@@ -255,7 +268,12 @@ impl Running {
 }
 
 /// What is compared must be the same work: one answer from all sides, and sides that really decide.
-pub(crate) fn check(sides: &[Running], scenario: Scenario, credentials: &Credentials, good: &str) -> Result<()> {
+pub(crate) fn check(
+    sides: &[Running],
+    scenario: Scenario,
+    credentials: &Credentials,
+    good: &str,
+) -> Result<()> {
     let mut bodies = BTreeSet::new();
     for running in sides {
         let Answer { status, body } = running.ask(good)?;
@@ -273,7 +291,10 @@ pub(crate) fn check(sides: &[Running], scenario: Scenario, credentials: &Credent
         return Err(Failure::new("the sides answer with different bodies"));
     }
     let decides = scenario.verifies_tokens() || scenario == Scenario::ApiKey;
-    for running in sides.iter().filter(|running| decides && running.side.can_verify()) {
+    for running in sides
+        .iter()
+        .filter(|running| decides && running.side.can_verify())
+    {
         for (what, fields) in credentials.bad() {
             let Answer { status, .. } = running.ask(&fields)?;
             if status != 401 {

@@ -78,7 +78,11 @@ fn fill(path: &Path, count: usize) -> Result<()> {
             }],
             ..ApplicationRecord::default()
         };
-        writes.push(set(Kind::Application, id.clone(), write(&application).during("a record")?));
+        writes.push(set(
+            Kind::Application,
+            id.clone(),
+            write(&application).during("a record")?,
+        ));
         let others = (1..SUBSCRIPTIONS_EACH).map(|other| format!("other-{other}"));
         for plan in others.chain([PLAN.to_owned()]) {
             let subscription = SubscriptionRecord {
@@ -93,7 +97,10 @@ fn fill(path: &Path, count: usize) -> Result<()> {
         }
         if writes.len() >= BATCH {
             commit(&state, std::mem::take(&mut writes))?;
-            progress(&format!("a store with {count} subscriptions: {} applications", number + 1));
+            progress(&format!(
+                "a store with {count} subscriptions: {} applications",
+                number + 1
+            ));
         }
     }
     if writes.is_empty() {

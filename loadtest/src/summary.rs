@@ -177,7 +177,10 @@ impl Verification {
 
 /// The rows of two sides in the same rounds.
 fn pairs<'r>(rows: &'r [Row], side: &str, other: &str) -> Vec<(&'r Row, &'r Row)> {
-    let of = |name: &str, round: u32| rows.iter().find(move |row| row.side == name && row.round == round);
+    let of = |name: &str, round: u32| {
+        rows.iter()
+            .find(move |row| row.side == name && row.round == round)
+    };
     let own = rows.iter().filter(|row| row.side == side);
     own.filter_map(|row| Some((row, of(other, row.round)?))).collect()
 }
@@ -229,7 +232,9 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn compared(names: &[(&str, &str)]) -> Vec<(String, String)> {
-        let owned = names.iter().map(|(one, other)| ((*one).to_owned(), (*other).to_owned()));
+        let owned = names
+            .iter()
+            .map(|(one, other)| ((*one).to_owned(), (*other).to_owned()));
         owned.collect()
     }
 
@@ -239,14 +244,20 @@ pub(crate) mod tests {
         let rows: Vec<Row> = (1..=8)
             .flat_map(|round| {
                 let speed = f64::from(1 + round % 2);
-                [row(round, "gateway", 30.0 * speed), row(round, "baseline", 20.0 * speed)]
+                [
+                    row(round, "gateway", 30.0 * speed),
+                    row(round, "baseline", 20.0 * speed),
+                ]
             })
             .collect();
         let summary = Summary::of(&rows, &compared(&[("gateway", "baseline")]), true);
         let against = &summary.against[0].all;
         assert_eq!(against.pairs, 8);
         let cpu = against.ratios["cpu_us"];
-        assert!((cpu.min - 1.5).abs() < 1e-9 && (cpu.max - 1.5).abs() < 1e-9, "{cpu:?}");
+        assert!(
+            (cpu.min - 1.5).abs() < 1e-9 && (cpu.max - 1.5).abs() < 1e-9,
+            "{cpu:?}"
+        );
         assert!(cpu.interval.is_some());
         assert!(summary.against[0].undisturbed.is_none() && summary.doubts.is_empty());
     }

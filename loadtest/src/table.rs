@@ -7,9 +7,22 @@ use crate::terminal::say;
 
 pub(crate) fn header() {
     say(&format!(
-        "{:>6} {:<22} {:>8} {:>7} {:>6} {:>6} {:>8} {:>8} {:>8} {:>8} {:>6} {:>5} {:>6} {:>6} {:>5}",
-        "round", "side", "req/s", "CPU us", "user", "system", "p50 ms", "p90 ms", "p99 ms", "99.9 ms", "RSS MB",
-        "busy%", "other%", "stolen", "wrong"
+        "{:>6} {:<28} {:>8} {:>7} {:>6} {:>6} {:>8} {:>8} {:>8} {:>8} {:>6} {:>5} {:>6} {:>6} {:>5}",
+        "round",
+        "side",
+        "req/s",
+        "CPU us",
+        "user",
+        "system",
+        "p50 ms",
+        "p90 ms",
+        "p99 ms",
+        "99.9 ms",
+        "RSS MB",
+        "busy%",
+        "other%",
+        "stolen",
+        "wrong"
     ));
 }
 
@@ -29,7 +42,12 @@ pub(crate) fn row(row: &Row) {
         row.others_percent,
         row.stolen_percent,
     ];
-    line(&row.round.to_string(), &row.side, figures, &format!("{wrong}{}", extras(row)));
+    line(
+        &row.round.to_string(),
+        &row.side,
+        figures,
+        &format!("{wrong}{}", extras(row)),
+    );
 }
 
 /// What only some scenarios have.
@@ -64,11 +82,24 @@ fn extras(row: &Row) -> String {
 }
 
 fn line(label: &str, side: &str, figures: [f64; 12], rest: &str) {
-    let [rate, cpu, user, system, p50, p90, p99, p999, rss, busy, others, stolen] = figures;
+    let [
+        rate,
+        cpu,
+        user,
+        system,
+        p50,
+        p90,
+        p99,
+        p999,
+        rss,
+        busy,
+        others,
+        stolen,
+    ] = figures;
     let [p50, p90, p99, p999] = [p50, p90, p99, p999].map(|us| us / 1e3);
     let rss = rss / 1e6;
     say(&format!(
-        "{label:>6} {side:<22} {rate:>8.0} {cpu:>7.2} {user:>6.2} {system:>6.2} {p50:>8.3} {p90:>8.3} {p99:>8.3} \
+        "{label:>6} {side:<28} {rate:>8.0} {cpu:>7.2} {user:>6.2} {system:>6.2} {p50:>8.3} {p90:>8.3} {p99:>8.3} \
          {p999:>8.3} {rss:>6.0} {busy:>5.0} {others:>6.1} {stolen:>6.1} {rest:>5}"
     ));
 }
@@ -105,7 +136,10 @@ pub(crate) fn summary(summary: &Summary) {
         added_by_bare_check,
     }) = &summary.verification
     {
-        say(&format!("\n{:<40} {:>8} {:>8} {:>8}   median, 95 %", side, "min", "median", "max"));
+        say(&format!(
+            "\n{:<40} {:>8} {:>8} {:>8}   median, 95 %",
+            side, "min", "median", "max"
+        ));
         spread("bare signature check, us", bare_check_us);
         spread("CPU added / bare check", added_by_bare_check);
     }
@@ -115,7 +149,10 @@ pub(crate) fn summary(summary: &Summary) {
 }
 
 fn comparison(title: &str, found: &Comparison) {
-    say(&format!("\n{title:<40} {:>8} {:>8} {:>8}   median, 95 %", "min", "median", "max"));
+    say(&format!(
+        "\n{title:<40} {:>8} {:>8} {:>8}   median, 95 %",
+        "min", "median", "max"
+    ));
     for (figure, label) in RATIOS {
         if let Some(found) = found.ratios.get(figure) {
             spread(label, found);
@@ -137,5 +174,7 @@ fn spread(label: &str, found: &Spread) {
         || "too few rounds".to_owned(),
         |[low, high]| format!("{low:.3} to {high:.3}"),
     );
-    say(&format!("  {label:<38} {min:>8.3} {median:>8.3} {max:>8.3}   {between}"));
+    say(&format!(
+        "  {label:<38} {min:>8.3} {median:>8.3} {max:>8.3}   {between}"
+    ));
 }

@@ -180,7 +180,14 @@ impl Keys {
 
     /// Of the right length, and in the range of real ones: a number beyond it would be refused before the costly part.
     fn random_signature(&self) -> Result<String> {
-        let mut bytes = vec![0; if self.algorithm == Algorithm::Rs256 { 256 } else { 64 }];
+        let mut bytes = vec![
+            0;
+            if self.algorithm == Algorithm::Rs256 {
+                256
+            } else {
+                64
+            }
+        ];
         aws_lc_rs::rand::fill(&mut bytes).during("random bytes")?;
         let limited = match self.algorithm {
             Algorithm::Rs256 => bytes.first_mut().map(|most| *most &= 0x3f),
@@ -201,8 +208,14 @@ impl Keys {
             other => return Err(Failure::new(format!("{} is in no scenario", other.name()))),
         };
         let pem = self.signing.public_pem();
-        let base64: String = pem.lines().map(str::trim).filter(|line| !line.starts_with('-')).collect();
-        let der = base64::engine::general_purpose::STANDARD.decode(base64).during("public.pem")?;
+        let base64: String = pem
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.starts_with('-'))
+            .collect();
+        let der = base64::engine::general_purpose::STANDARD
+            .decode(base64)
+            .during("public.pem")?;
         let key = ParsedPublicKey::new(algorithm, &der).during("the public key")?;
         let signed = tokens.iter().map(|token| {
             let (message, signature) = token
@@ -318,7 +331,11 @@ mod tests {
             let signature = |token: &str| token.rsplit_once('.').unwrap().1.len();
             assert_eq!(signature(&random[0]), signature(&good[0]), "of the same length");
             for bad in [random[0].clone(), forged(&good[0])] {
-                assert!(keys.bare_check(&[bad]).unwrap().cpu_us().is_err(), "{}", algorithm.name());
+                assert!(
+                    keys.bare_check(&[bad]).unwrap().cpu_us().is_err(),
+                    "{}",
+                    algorithm.name()
+                );
             }
         }
     }

@@ -125,7 +125,12 @@ SUMMARY {"requests":20480,"duration_us":1000250,"connect":1,"read":2,"write":3,"
             },
         };
         assert_eq!(sent(text), Some(expected));
-        for bad in ["", "SUMMARY {", "SUMMARY {\"requests\":1}", &text.replace("SUMMARY", "summary")] {
+        for bad in [
+            "",
+            "SUMMARY {",
+            "SUMMARY {\"requests\":1}",
+            &text.replace("SUMMARY", "summary"),
+        ] {
             assert_eq!(sent(bad), None, "{bad}");
         }
     }

@@ -25,7 +25,14 @@ fn checked(arguments: &[&str]) -> (bool, String) {
 #[test]
 fn sides_are_started_and_answer_as_they_should() {
     let scenarios = ["keyless", "jwt-es256-warm", "api-key"];
-    let (success, text) = checked(&[&["--scenario"], &scenarios[..], &["--sides", "gateway", "baseline"]].concat());
+    let (success, text) = checked(
+        &[
+            &["--scenario"],
+            &scenarios[..],
+            &["--sides", "gateway", "baseline"],
+        ]
+        .concat(),
+    );
     assert!(success, "{text}");
     for scenario in scenarios {
         assert!(text.contains(&format!("{scenario}: gateway, baseline")), "{text}");
@@ -35,10 +42,21 @@ fn sides_are_started_and_answer_as_they_should() {
 
 #[test]
 fn a_side_that_cannot_be_started_ends_the_run_with_its_name() {
-    let (success, text) = checked(&["--scenario", "plain", "--sides", "gateway", "gateway-other", "--other", "/bin/false"]);
+    let (success, text) = checked(&[
+        "--scenario",
+        "plain",
+        "--sides",
+        "gateway",
+        "gateway-other",
+        "--other",
+        "/bin/false",
+    ]);
     assert!(!success && text.contains("gateway-other ended"), "{text}");
     let (success, text) = checked(&["--sides", "gateway", "gateway-other"]);
     assert!(!success && text.contains("--other"), "{text}");
     let (success, text) = checked(&["--scenario", "api-key", "--sides", "envoy"]);
-    assert!(!success && text.contains("it is given no API keys here"), "{text}");
+    assert!(
+        !success && text.contains("it is given no API keys here"),
+        "{text}"
+    );
 }

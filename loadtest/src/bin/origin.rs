@@ -156,7 +156,11 @@ impl RequestCounter {
             open = rest.get(place + REQUEST_END.len()..).unwrap_or_default();
         }
         let begun = (1..REQUEST_END.len()).rev();
-        let mut begun = begun.filter(|length| REQUEST_END.get(..*length).is_some_and(|part| open.ends_with(part)));
+        let mut begun = begun.filter(|length| {
+            REQUEST_END
+                .get(..*length)
+                .is_some_and(|part| open.ends_with(part))
+        });
         self.matched = begun.next().unwrap_or_default();
         ended
     }
