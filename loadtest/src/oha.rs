@@ -61,3 +61,36 @@ fn sent(text: &str) -> Option<Sent> {
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Latency, Sent, sent};
+
+    #[test]
+    fn the_document_of_oha_is_read() {
+        let text = r#"a warning
+{
+  "summary": { "successRate": 1.0, "total": 2.5, "slowest": 0.01, "requestsPerSec": 5000.0 },
+  "latencyPercentiles": { "p10": 0.0001, "p50": 0.00025, "p90": 0.0005, "p99": 0.001, "p99.9": 0.002, "p99.99": 0.01 },
+  "statusCodeDistribution": { "200": 12490, "401": 10 },
+  "errorDistribution": { "aborted due to deadline": 3, "connection refused": 2 }
+}"#;
+        let expected = Sent {
+            requests: 12_500,
+            seconds: 2.5,
+            refused: 10,
+            socket_errors: 2,
+            latency: Latency {
+                p50_us: 250.0,
+                p90_us: 500.0,
+                p99_us: 1000.0,
+                p999_us: 2000.0,
+            },
+        };
+        assert_eq!(sent(text), Some(expected));
+        // No answer at all: oha then has no percentiles.
+        for bad in ["", "{", &text.replace("0.00025", "null")] {
+            assert_eq!(sent(bad), None, "{bad}");
+        }
+    }
+}

@@ -35,10 +35,10 @@ pub(crate) fn private_directory(path: &Path) -> Result<PathBuf> {
 /// A program on the path, or where Debian puts servers.
 pub(crate) fn program(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    let mut directories: Vec<PathBuf> = env::split_paths(&path).collect();
-    directories.extend(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
-    let found = directories.into_iter().map(|directory| directory.join(name));
-    found.into_iter().find(|path| path.is_file())
+    let others = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
+    let directories = env::split_paths(&path).chain(others);
+    let mut found = directories.map(|directory| directory.join(name));
+    found.find(|path| path.is_file())
 }
 
 /// The sender at a fixed rate, as `make load-tools` installs it.
