@@ -1,4 +1,5 @@
 //! The command line.
+//! What it asks for is checked before anything is built: a run takes minutes, and should not end for want of a program.
 
 use std::path::PathBuf;
 

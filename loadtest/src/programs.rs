@@ -1,4 +1,5 @@
 //! The programs that are measured: built by one call of cargo, with one profile, from one lock file.
+//! A baseline that was compiled otherwise than the gateway would be part of the difference.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -1,4 +1,5 @@
 //! One round: everything that is read before a load and after it.
+//! CPU time, memory and the work of others come from the kernel, so that no side has to be believed about itself.
 
 use std::time::Instant;
 

@@ -1,4 +1,5 @@
 //! The course of a run: prepare, start, check, warm up, and rounds in turns.
+//! Sides take turns because a shared machine changes its speed within minutes; neighbouring rounds see about the same one.
 
 use std::collections::BTreeMap;
 use std::fs;

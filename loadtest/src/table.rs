@@ -1,4 +1,5 @@
 //! The figures as people read them while the test runs.
+//! A line after every round, so that a run that goes wrong is seen to, and not only when it is over.
 
 use crate::round::Row;
 use crate::statistics::Spread;
