@@ -170,11 +170,19 @@ impl Options {
                 "core {missing} is not there; there are {available:?}"
             )));
         }
-        if self.rate.is_some() {
-            places::oha().ok_or_else(|| Failure::new("oha is not installed: make load-tools"))?;
+        // A flood, and many tokens at a fixed rate, are sent by ourselves.
+        let scenarios = self.scenarios();
+        let by_others = |scenario: &Scenario| {
+            *scenario != Scenario::Flood && (self.rate.is_none() || scenario.tokens() == 1)
+        };
+        if !scenarios.iter().any(by_others) {
             return Ok(());
         }
-        present("wrk", "wrk")
+        match self.rate {
+            None => present("wrk", "wrk"),
+            Some(_) if places::oha().is_some() => Ok(()),
+            Some(_) => Err(Failure::new("oha is not installed: make load-tools")),
+        }
     }
 }
 
