@@ -19,6 +19,8 @@ pub(crate) struct Load<'l> {
     pub(crate) start: usize,
     pub(crate) connections: usize,
     pub(crate) seconds: u64,
+    /// Requests per second; none: as many as can be answered.
+    pub(crate) rate: Option<u32>,
     pub(crate) cores: &'l [usize],
     /// For its script and its raw output.
     pub(crate) directory: &'l Path,

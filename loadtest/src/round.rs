@@ -230,7 +230,7 @@ pub(crate) fn measure(
     options: &Options,
 ) -> Result<Row> {
     let before = Clocks::read(running, origin, options)?;
-    let sent = match options.rate {
+    let sent = match load.rate {
         None => wrk::run(load)?,
         Some(rate) if load.credentials.count() == 1 => oha::run(load, rate)?,
         Some(rate) => at_pace(load, rate)?,

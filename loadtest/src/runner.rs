@@ -27,6 +27,8 @@ use crate::table;
 use crate::terminal::{note, progress, say};
 use crate::tokens::{BareCheck, Keys, Kind};
 
+/// A fixed rate may be too low to show a whole pool before the first round.
+const WARM_UP_PER_SECOND_MIN: u32 = 5_000;
 /// How often a configuration changes under load.
 const RELOAD_EVERY: Duration = Duration::from_millis(200);
 /// A pool is warm when all of it has been seen; a slow machine is given so many times the warm-up.
@@ -271,10 +273,12 @@ fn in_turns(ground: &mut Ground<'_>) -> Result<Measured> {
             let side = running.side.name();
             let start = starts.entry(side).or_default();
             let name = format!("{side}-{round}");
-            let seconds = if round == 0 {
-                options.warmup
+            let (seconds, rate) = if round == 0 {
+                let rate = options.rate.map(|rate| rate.max(WARM_UP_PER_SECOND_MIN));
+                let rate = rate.filter(|_| scenario.remembers_all()).or(options.rate);
+                (options.warmup, rate)
             } else {
-                options.seconds
+                (options.seconds, options.rate)
             };
             for _ in 0..WARM_UPS_MAX {
                 progress(&format!(
@@ -287,6 +291,7 @@ fn in_turns(ground: &mut Ground<'_>) -> Result<Measured> {
                     start: *start,
                     connections: options.connections.into(),
                     seconds,
+                    rate,
                     cores: &options.client_cores,
                     directory,
                     name: &name,
