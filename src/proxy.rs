@@ -69,7 +69,7 @@ pub struct Gateway {
     index: Arc<Index>,
     verdicts: Arc<Verdicts>,
     forgeries: Arc<Forgeries>,
-    overloads: overload::Warnings,
+    overloads: overload::Overloads,
     access_log: Option<AccessLog>,
     key_miss: KeyMiss,
     request_ids: view::RequestIds,
@@ -98,7 +98,7 @@ impl Gateway {
             index,
             verdicts,
             forgeries,
-            overloads: overload::Warnings::default(),
+            overloads: overload::Overloads::default(),
             access_log,
             key_miss,
             request_ids: view::RequestIds::new(),
@@ -206,6 +206,8 @@ impl ProxyHttp for Gateway {
                 context.client.address,
                 context.now,
             );
+            let hold = context.live.snapshot.forgery_budget.hold;
+            self.overloads.hold(hold).await;
         }
         if let Cause::Request(_) = denial.cause {
             // Whoever sends bad HTTP may mean something else with the bytes that follow.

@@ -84,6 +84,8 @@ pub struct Server {
     pub forgery_budget_per_source: Option<Located<Percent>>,
     /// `forgery_burst`: how much time's worth of these may be used at once, 100 ms..=1 min. Default 1 s.
     pub forgery_burst: Duration,
+    /// `forgery_hold`: how long an answer that the budget is spent is held back, 0..=10 s. Default 1 s.
+    pub forgery_hold: Duration,
     /// `duplicate_slashes`: what `//` in a path means. Default refuse.
     pub duplicate_slashes: DuplicateSlashes,
     /// `path_parameters`: what `;x=y` in a path segment means. Default refuse.
@@ -703,6 +705,7 @@ impl Default for Server {
             forgery_budget: None,
             forgery_budget_per_source: None,
             forgery_burst: Duration::from_secs(1),
+            forgery_hold: Duration::from_secs(1),
             duplicate_slashes: DuplicateSlashes::default(),
             path_parameters: PathParameters::default(),
             audience: None,

@@ -41,6 +41,8 @@ pub struct ForgeryBudget {
     pub source: Option<Share>,
     /// How much time's worth of its share a bucket holds.
     pub burst: Duration,
+    /// How long an answer that a bucket is full is held back: whoever floods waits, too, on each connection.
+    pub hold: Duration,
 }
 
 /// A share of the time of one core.

@@ -1,10 +1,13 @@
-//! Telling the operator that bad tokens come in such numbers that the forgery budget is spent: at once when it begins, and
-//! then once a minute, with how many were refused since. The decision says it of every request; who floods must not fill
-//! the log, too.
+//! When bad tokens come in such numbers that the forgery budget is spent: whoever floods is made to wait, and the operator
+//! is told. Told at once when it begins, and then once a minute, with how many were refused since. The decision says it of
+//! every request; who floods must not fill the log, too.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
 
 use crate::id::IssuerName;
 use crate::limit::{Bucket, Overdrawn, prefix};
@@ -13,12 +16,16 @@ use crate::time::UnixTime;
 /// Between two lines about one issuer, or about networks.
 const WARN_AFTER_SECONDS: u64 = 60;
 
-/// What the operator was told of.
-#[derive(Default)]
-pub(super) struct Warnings {
+/// Answers that are held back at one time; further ones go at once, so that whoever has more connections than that to
+/// flood with makes nothing grow but their number.
+const HELD_MAX: usize = 16_384;
+
+/// What the operator was told of, and the answers that are held back.
+pub(super) struct Overloads {
     /// By issuer; they are those of the configuration.
     issuers: papaya::HashMap<IssuerName, Arc<Warned>>,
     sources: Warned,
+    held: Semaphore,
 }
 
 #[derive(Default)]
@@ -29,9 +36,30 @@ struct Warned {
     unsaid: AtomicU64,
 }
 
-// === impl Warnings ===
+// === impl Overloads ===
 
-impl Warnings {
+impl Default for Overloads {
+    fn default() -> Self {
+        Self {
+            issuers: papaya::HashMap::default(),
+            sources: Warned::default(),
+            held: Semaphore::const_new(HELD_MAX),
+        }
+    }
+}
+
+impl Overloads {
+    /// Holds an answer back: who floods can ask again on this connection only when it has come. Refused at once, one
+    /// connection could have thousands of requests read and answered in a second, and that costs as much as checking a few
+    /// signatures.
+    pub(super) async fn hold(&self, time: Duration) {
+        if !time.is_zero()
+            && let Ok(_place) = self.held.try_acquire()
+        {
+            tokio::time::sleep(time).await;
+        }
+    }
+
     /// A request was refused; the operator hears of it, or of the next.
     pub(super) fn note(
         &self,

@@ -33,6 +33,7 @@ pub(super) fn compile(server: &config::Server, mistakes: &mut Mistakes) -> Forge
         issuer: share(issuer),
         source: share(source),
         burst: server.forgery_burst,
+        hold: server.forgery_hold,
     }
 }
 

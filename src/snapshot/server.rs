@@ -167,6 +167,7 @@ pub(super) fn compile(
         forgery_budget: _,            // in `forgery`
         forgery_budget_per_source: _, // in `forgery`
         forgery_burst: _,             // in `forgery`
+        forgery_hold: _,              // in `forgery`
         duplicate_slashes,
         path_parameters,
         audience: _, // for issuers and plans

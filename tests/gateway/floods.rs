@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tollgate::token::Algorithm::{Es256, Es384};
@@ -20,7 +20,7 @@ const STRANGER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 1, 1));
 /// A nominal ES256 check.
 const CHECK_NANOS: u64 = 55_000;
 /// A hundredth of a core for a tenth of a second: 18 checks, and then one in 5.5 ms.
-const SMALL: &str = "forgery_budget = \"5%\"\nforgery_budget_per_source = \"1%\"\nforgery_burst = \"100ms\"";
+const SMALL: &str = "forgery_budget = \"5%\"\nforgery_budget_per_source = \"1%\"\nforgery_burst = \"100ms\"\nforgery_hold = \"0s\"";
 
 fn config(upstream: &Upstream, server: &str) -> String {
     format!(
@@ -227,8 +227,9 @@ fn the_budget_can_be_switched_off_and_a_reload_gives_nothing_back() {
     for _ in 0..=CHECKS {
         assert_eq!(flooder.ask(&orders(&forged)).status, 401);
     }
-    let small =
-        config("forgery_budget = \"5%\"\nforgery_budget_per_source = \"1%\"\nforgery_burst = \"10s\"");
+    let small = config(
+        "forgery_budget = \"5%\"\nforgery_budget_per_source = \"1%\"\nforgery_burst = \"10s\"\nforgery_hold = \"0s\"",
+    );
     let (mut began, mut checked) = (None, 0);
     for round in 0..4 {
         gateway.write_config(&format!("{small}\n# {round}\n"));
@@ -253,7 +254,7 @@ fn an_explanation_says_that_the_budget_is_spent_and_spends_nothing_itself() {
     let acme = Issuer::new(ACME, "k1", Es384);
     let mallory = Issuer::new(ACME, "k1", Es384);
     let upstream = Upstream::start();
-    let small = "forgery_budget = \"5%\"\nforgery_budget_per_source = \"1%\"\nforgery_burst = \"1s\"";
+    let small = "forgery_budget = \"5%\"\nforgery_budget_per_source = \"1%\"\nforgery_burst = \"1s\"\nforgery_hold = \"0s\"";
     let config = config(&upstream, small).replace("ES256", "ES384");
     let admin = "[state]\nkind = \"embedded\"\npath = \"state/s.redb\"\n[admin]\naddress = \"127.0.0.1:0\"\n\
                  token_file = \"admin.token\"\n";
@@ -290,4 +291,31 @@ fn an_explanation_says_that_the_budget_is_spent_and_spends_nothing_itself() {
         "{text}"
     );
     assert_eq!(explain(STRANGER)["verdict"], "permitted");
+}
+
+#[test]
+fn whoever_floods_waits_for_each_answer_and_nobody_else_does() {
+    let acme = Issuer::new(ACME, "k1", Es256);
+    let mallory = Issuer::new(ACME, "k1", Es256);
+    let upstream = Upstream::start();
+    let held = SMALL.replace("0s", "10s");
+    let gateway = Gateway::start_with(&config(&upstream, &held), &[("acme.json", &acme.jwks())]);
+    let remembered = acme.token().text();
+    let mut known = Connection::from(NEIGHBOUR, gateway.address());
+    assert_eq!(known.ask(&orders(&remembered)).status, 200);
+    let forged = orders(&acme.token().signed_by(&mallory).text());
+    let mut flooder = Connection::from(FLOODER, gateway.address());
+    // Checks are answered in milliseconds. The first answer that does not come in two seconds is held back.
+    let checked = (0..1000).position(|_| {
+        flooder.write(&forged.bytes());
+        !flooder.has_answer_within(Duration::from_secs(2)) || {
+            assert_eq!(flooder.read().unwrap().status, 401);
+            false
+        }
+    });
+    assert!(checked.is_some_and(|checked| checked >= 18), "{checked:?}");
+    assert_eq!(known.ask(&orders(&remembered)).status, 200);
+    let stranger =
+        Connection::from(STRANGER, gateway.address()).ask(&orders(&acme.token().claim("jti", "new").text()));
+    assert_eq!(stranger.status, 200);
 }

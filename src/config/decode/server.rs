@@ -32,6 +32,7 @@ pub(super) static SERVER: Shape = Shape {
         Key::Value("forgery_budget"),
         Key::Value("forgery_budget_per_source"),
         Key::Value("forgery_burst"),
+        Key::Value("forgery_hold"),
         Key::Value("duplicate_slashes"),
         Key::Value("path_parameters"),
         Key::Value("audience"),
@@ -113,6 +114,11 @@ pub(super) fn server(value: Value<'_>) -> Option<Server> {
             "forgery_burst",
             |value| value.duration(100 * MILLISECOND..=MINUTE),
             or.forgery_burst,
+        ),
+        forgery_hold: table.or(
+            "forgery_hold",
+            |value| value.duration(Duration::ZERO..=10 * SECOND),
+            or.forgery_hold,
         ),
         duplicate_slashes: table.word(
             "duplicate_slashes",

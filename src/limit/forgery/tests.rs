@@ -11,6 +11,7 @@ fn budget(issuer: Option<u32>, source: Option<u32>) -> ForgeryBudget {
         issuer: issuer.map(Share::of_core),
         source: source.map(Share::of_core),
         burst: Duration::from_secs(1),
+        hold: Duration::from_secs(1),
     }
 }
 

@@ -35,6 +35,7 @@ fn defaults_are_those_of_the_reference() {
             issuer: Some(Share::of_core(25)),
             source: Some(Share::of_core(5)),
             burst: Duration::from_secs(1),
+            hold: Duration::from_secs(1),
         }
     );
     assert!(!snapshot.http.path_policy.merge_slashes && !snapshot.http.path_policy.strip_parameters);

@@ -111,6 +111,7 @@ fn what_is_not_written_follows_the_forgery_budget() {
             issuer: issuer.map(Share::of_core),
             source: source.map(Share::of_core),
             burst: Duration::from_secs(1),
+            hold: Duration::from_secs(1),
         };
         let compiled = super::snapshot(&format!("[server]\n{written}\n{}", super::PLAN));
         assert_eq!(compiled.forgery_budget, expected, "{written}");

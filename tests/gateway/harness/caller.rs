@@ -6,6 +6,8 @@
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 
+use std::time::Duration;
+
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 
@@ -281,6 +283,14 @@ impl Connection {
             };
             return Some(response);
         }
+    }
+
+    /// Whether anything comes in this time.
+    pub(crate) fn has_answer_within(&mut self, time: Duration) -> bool {
+        self.stream.set_read_timeout(Some(time)).unwrap();
+        let came = self.stream.peek(&mut [0]).is_ok();
+        self.stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        came
     }
 
     /// The next answer, which has no body because the request was a HEAD.
