@@ -39,7 +39,7 @@ use crate::control::state::StateError;
 use crate::control::status::{Readiness, StatusEndpoints};
 use crate::issuer::{KeyRing, KeySource, Trouble};
 use crate::limit::Forgeries;
-use crate::proxy::{Cell, ConnectionPool, Gateway, KeyMiss, Verdicts};
+use crate::proxy::{Cell, ConnectionPool, Connections, Gateway, KeyMiss, Verdicts};
 use crate::snapshot::Snapshot;
 use crate::subscription::Index;
 use crate::telemetry::{Telemetry, TelemetryError};
@@ -293,7 +293,7 @@ impl App {
             Box::pin(async move { desks.ask(&issuer).await })
         });
         let gateway = Gateway::new(
-            cell,
+            Arc::clone(&cell),
             index,
             verdicts,
             forgeries,
@@ -301,7 +301,8 @@ impl App {
             key_miss,
             connections,
         );
-        let service = pingora::proxy::http_proxy_service_with_name(&server.configuration, gateway, "gateway");
+        let proxy = pingora::proxy::http_proxy(&server.configuration, gateway);
+        let service = ListeningService::new("gateway".to_owned(), Connections::new(proxy, cell));
         let proxy = server.add_service(bind::Prebound::new(service, listeners));
         proxy.add_dependency(&control);
         for add in extra {

@@ -6,6 +6,7 @@
 //! for permit and denial alike.
 
 mod answer;
+mod connection;
 mod context;
 mod decide;
 mod deprecated;
@@ -34,6 +35,7 @@ use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
 
+pub use connection::Connections;
 pub use decide::{Passed, decide};
 pub use live::Cell;
 pub use pool::ConnectionPool;

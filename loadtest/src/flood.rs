@@ -24,7 +24,8 @@ const GOOD_PER_SECOND: f64 = 1_000.0;
 const GOOD_CONNECTIONS: usize = 16;
 /// Times what one core could check.
 const FLOOD_FACTOR: f64 = 4.0;
-const FLOOD_CONNECTIONS: usize = 256;
+const FLOOD_CONNECTIONS: usize = 1_024;
+/// All in one network, and not in that of good callers.
 const FLOOD_ADDRESSES: u8 = 16;
 const FORGED_TOKENS: usize = 4_000;
 /// How good callers' requests are told apart.
@@ -64,7 +65,7 @@ pub(crate) fn measure(ground: &mut Ground<'_>) -> Result<Measured> {
     let mut bad = Pace {
         address: good.address,
         sources: (2..2 + FLOOD_ADDRESSES)
-            .map(|last| Ipv4Addr::new(127, 0, 0, last))
+            .map(|last| Ipv4Addr::new(127, 1, 0, last))
             .collect(),
         connections: FLOOD_CONNECTIONS,
         per_second: wanted,

@@ -4,6 +4,7 @@
 //! snapshot does not know.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
@@ -52,6 +53,11 @@ impl Cell {
     /// The present snapshot.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.live.load().snapshot)
+    }
+
+    /// How long a connection may lie idle at present.
+    pub(super) fn idle_timeout(&self) -> Duration {
+        self.live.load().snapshot.http.idle_timeout
     }
 
     pub(super) fn live(&self) -> Arc<Live> {
