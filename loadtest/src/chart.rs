@@ -71,8 +71,7 @@ pub(crate) fn svg(title: &str, note: &str, latency: &str, summary: &Summary) -> 
         "start",
         "CPU per request, us: system over user; 95 % range of the median",
     );
-    let latency = format!("{latency}; colours as on the left");
-    text(&mut out, LINES, 48.0, "small", "start", &latency);
+    text(&mut out, LINES, 48.0, "small", "start", latency);
     bars(&mut out, summary);
     lines(&mut out, summary, inner);
     text(&mut out, NAMES, height - 14.0, "small", "start", note);
