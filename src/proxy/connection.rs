@@ -17,6 +17,10 @@ use pingora::time::timeout;
 
 use super::live::Cell;
 
+/// Whoever connects has a request: the first byte of the first one comes sooner than this, whatever `idle_timeout` allows
+/// between two.
+const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Gives connections to an application whenever a request comes.
 pub struct Connections<A> {
     application: Arc<A>,
@@ -43,7 +47,11 @@ impl<A: HttpServerApp + Send + Sync + 'static> ServerApp for Connections<A> {
         let mut settings = None;
         loop {
             let idle_timeout = self.cell.idle_timeout();
-            wait(&mut stream, idle_timeout, &mut shutting_down).await?;
+            let patience = match settings {
+                None => idle_timeout.min(FIRST_REQUEST_TIMEOUT),
+                Some(_) => idle_timeout,
+            };
+            wait(&mut stream, patience, &mut shutting_down).await?;
             let mut session = ServerSession::new_http1(stream);
             match settings.take() {
                 None => session.set_keepalive(Some(idle_timeout.as_secs())),

@@ -130,10 +130,14 @@ impl Instrument for Gauge {
     }
 
     fn read_into(&self, metric: &mut proto::Metric) {
-        let mut gauge = proto::Gauge::default();
-        gauge.set_value(self.value() as f64);
-        metric.set_gauge(gauge);
+        write_gauge(metric, self.value());
     }
+}
+
+fn write_gauge(metric: &mut proto::Metric, value: i64) {
+    let mut gauge = proto::Gauge::default();
+    gauge.set_value(value as f64);
+    metric.set_gauge(gauge);
 }
 
 // === impl Level ===
@@ -167,9 +171,7 @@ impl Instrument for Level {
     }
 
     fn read_into(&self, metric: &mut proto::Metric) {
-        let mut gauge = proto::Gauge::default();
-        gauge.set_value(self.value() as f64);
-        metric.set_gauge(gauge);
+        write_gauge(metric, self.value());
     }
 }
 

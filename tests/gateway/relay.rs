@@ -258,6 +258,21 @@ fn a_connection_does_not_lie_idle_for_ever() {
 }
 
 #[test]
+fn a_caller_that_says_nothing_is_not_waited_for() {
+    let upstream = Upstream::answering(answers);
+    let config = format!(
+        "[server]\nidle_timeout = \"1s\"\n{}",
+        config(upstream.address(), "")
+    );
+    let gateway = Gateway::start(&config);
+    let mut silent = Connection::open(gateway.address());
+    assert_eq!(silent.rest(), b"", "closed without a word");
+    let mut idle = Connection::open(gateway.address());
+    assert_eq!(idle.ask(&get("/")).status, 200);
+    assert_eq!(idle.rest(), b"", "closed after its request");
+}
+
+#[test]
 fn an_upstream_works_for_nobody_who_has_hung_up() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let gateway = Gateway::start(&config(listener.local_addr().unwrap(), ""));
