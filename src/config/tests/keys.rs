@@ -32,7 +32,7 @@ fn words() {
 
 #[test]
 fn shares() {
-    let text = "[server]\nforgery_budget = 25\nforgery_budget_per_source = \"0%\"\nforgery_burst = \"2m\"\n";
+    let text = "[server]\nforgery_budget = 25\nforgery_budget_per_source = \"0%\"\nforgery_burst = \"2m\"\nforgery_hold = \"11s\"\n";
     check(
         text,
         &[
@@ -40,6 +40,7 @@ fn shares() {
              forgery_budget = 25",
             "3:29: `forgery_budget_per_source` must be between 1% and 10000%, not 0%: forgery_budget_per_source = \"0%\"",
             "4:17: `forgery_burst` must be between 100ms and 1m, not 2m: forgery_burst = \"2m\"",
+            "5:16: `forgery_hold` must be between 0s and 10s, not 11s: forgery_hold = \"11s\"",
         ],
     );
     for wrong in ["", "%", "25", "25 %", "-1%", "+5%", "2.5%", "99999999999%", "of"] {
