@@ -39,6 +39,7 @@ pub(crate) fn compiled(configuration: &str, jwks: &str) -> Snapshot {
         files: &files,
         key_ring: &KeyRing::default(),
         stages: &Stages::default(),
+        counters: &tollgate::limit::LocalCounters::default(),
         now: NOW,
         generation: 1,
     };

@@ -245,6 +245,7 @@ impl Decisions<'_> {
             index: self.index,
             verdicts: &self.verdicts,
             forgeries: &Forgeries::default(),
+            counting: tollgate::access::Counting::Takes(&tollgate::limit::LocalCounters::default()),
         };
         let decide = |headers: &HeaderMap| {
             let request = RequestView {
@@ -253,6 +254,7 @@ impl Decisions<'_> {
                 path: "/orders/1",
                 query: None,
                 headers,
+                body_bytes: None,
                 client: None,
             };
             let permitted = evaluate(&plane, black_box(&request), NOW, &mut ()).is_ok();

@@ -136,6 +136,7 @@ pub(crate) struct World {
     index: Index,
     verdicts: Cache<Arc<Verdict>>,
     forgeries: Forgeries,
+    counters: tollgate::limit::LocalCounters,
     requests: Vec<Request>,
 }
 
@@ -268,6 +269,7 @@ impl World {
             index,
             verdicts: Cache::new(if case.remembering { 1024 } else { 0 }),
             forgeries: Forgeries::default(),
+            counters: tollgate::limit::LocalCounters::default(),
             requests: vec![Request::new(case.path.to_owned(), shown)],
         };
         world.rehearsed(case.expected)
@@ -308,6 +310,7 @@ impl World {
             index,
             verdicts: Cache::new(1024),
             forgeries: Forgeries::default(),
+            counters: tollgate::limit::LocalCounters::default(),
             requests,
         };
         world.rehearsed("permit")
@@ -351,6 +354,7 @@ impl World {
             index,
             verdicts: Cache::new(16 * CALLERS),
             forgeries: Forgeries::default(),
+            counters: tollgate::limit::LocalCounters::default(),
             requests,
         };
         world.rehearsed("permit")
@@ -399,6 +403,7 @@ impl World {
             index: &self.index,
             verdicts: &self.verdicts,
             forgeries: &self.forgeries,
+            counting: tollgate::access::Counting::Takes(&self.counters),
         }
     }
 }
@@ -452,6 +457,7 @@ impl Request {
             path: &self.path,
             query: None,
             headers: &self.headers,
+            body_bytes: None,
             client: None,
         }
     }

@@ -11,6 +11,7 @@ mod caller;
 mod denial;
 mod forgery;
 mod keyed;
+mod limits;
 mod observer;
 mod reasons;
 mod shown;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 pub use answer::{Answer, Challenge, Code, describe};
 pub use caller::{Caller, Proof};
 pub use denial::{Cause, Denial, RequestError, subscription_code};
+pub use limits::{Counting, LimitClaimError};
 pub use observer::{CacheResult, Fact, Observer, PlanOutcome, Stage};
 pub use reasons::describe_reasons;
 pub use verdict::Verdict;
@@ -34,7 +36,7 @@ use crate::api::{Accepted, Api, Plan, RenderedHeaders, Route};
 use crate::authorization::{authorize, authorize_claims};
 use crate::credential::{Bearer, Credential, CredentialError, Source};
 use crate::issuer::Keys;
-use crate::limit::Forgeries;
+use crate::limit::{Forgeries, Usage};
 use crate::snapshot::Snapshot;
 use crate::subscription::{Application, Index, Subscription, SubscriptionError};
 use crate::time::UnixTime;
@@ -58,6 +60,8 @@ pub struct DataPlane<'p> {
     pub verdicts: &'p Cache<Arc<Verdict>>,
     /// What tokens that turned out to be no good have cost lately.
     pub forgeries: &'p Forgeries,
+    /// What callers have used of their limits, and whether this decision is counted.
+    pub counting: Counting<'p>,
 }
 
 /// The request may pass. Holding one is the proof: only [`evaluate`] makes it.
@@ -74,6 +78,7 @@ pub struct Permit {
     plan: Arc<Plan>,
     caller: Option<Caller>,
     headers: RenderedHeaders,
+    usage: Usage,
     decided_at: UnixTime,
 }
 
@@ -151,12 +156,16 @@ pub fn evaluate(
     demand(&found, &plan, caller.as_ref(), request)?;
     observer.stage(Stage::Authorization);
     let headers = render(&found, &plan, caller.as_ref())?;
+    fit(&found, &plan, caller.as_ref(), request)?;
+    let usage = limits::take(plane, &found, &plan, caller.as_ref(), request.client, observer)?;
+    observer.stage(Stage::Limits);
     Ok(Permit {
         api: Arc::clone(found.api),
         route: Arc::clone(found.route),
         plan,
         caller,
         headers,
+        usage,
         decided_at: now,
     })
 }
@@ -543,7 +552,23 @@ fn demand(
     authorize(&found.route.requirements, &shown).map_err(lacking)
 }
 
-/// Last: the caller's claims as the upstream will read them.
+/// The body that is announced may come.
+fn fit(
+    found: &Found<'_>,
+    plan: &Arc<Plan>,
+    caller: Option<&Caller>,
+    request: &RequestView<'_>,
+) -> Result<(), Box<Denial>> {
+    match request.body_bytes {
+        Some(bytes) if bytes > found.api.body_bytes_max => {
+            let cause = Cause::Request(RequestError::BodyTooLarge);
+            Err(Denial::new(cause).at(found.api).known(plan, caller))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The caller's claims as the upstream will read them.
 fn render(
     found: &Found<'_>,
     plan: &Arc<Plan>,
@@ -585,6 +610,16 @@ impl Permit {
     /// The moment for which it was decided.
     pub const fn decided_at(&self) -> UnixTime {
         self.decided_at
+    }
+
+    /// What was taken of the caller's limits. Dropping it ends the request's place among those in flight.
+    pub const fn usage(&self) -> &Usage {
+        &self.usage
+    }
+
+    /// The same, for whoever ends that place earlier.
+    pub const fn usage_mut(&mut self) -> &mut Usage {
+        &mut self.usage
     }
 
     /// The caller's claims as header fields.

@@ -3,6 +3,7 @@
 
 mod headers;
 mod life;
+mod limits;
 mod plans;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ pub use headers::{
     ClaimHeader, ClaimHeaders, HeaderEncoding, HeaderError, RenderedHeaders, canonical_header,
 };
 pub use life::{Life, Schedule, Stage, StageError, Stages};
+pub use limits::{Limited, Part};
 pub use plans::{Accepted, OfferedPlan, Plans, Terms};
 
 use crate::authorization::{RequiredClaim, Requirements, Resources};
@@ -39,6 +41,8 @@ pub struct Api {
     pub forward_credential: bool,
     /// The longest request body, in bytes.
     pub body_bytes_max: u64,
+    /// What all callers together may use.
+    pub limits: Option<Limited>,
 }
 
 /// Where a request goes, and what it must be able to show.
@@ -51,6 +55,8 @@ pub struct Route {
     pub upstream: Arc<Upstream>,
     /// What it must show.
     pub requirements: Requirements,
+    /// What all callers together may use.
+    pub limits: Option<Limited>,
 }
 
 /// The terms under which an API may be called.
@@ -76,6 +82,8 @@ pub struct Plan {
     pub resources: Resources,
     /// Claims that its callers must have, each of them.
     pub claims: Vec<RequiredClaim>,
+    /// What each of its callers may use.
+    pub limits: Box<[Part]>,
 }
 
 /// The kind of credential that a plan asks for, in the order of preference.

@@ -38,7 +38,7 @@ use crate::control::reload::{Reloader, note_applied};
 use crate::control::state::StateError;
 use crate::control::status::{Readiness, StatusEndpoints};
 use crate::issuer::{KeyRing, KeySource, Trouble};
-use crate::limit::Forgeries;
+use crate::limit::{Counters, Forgeries, LocalCounters};
 use crate::proxy::{Cell, ConnectionPool, Connections, Gateway, KeyMiss, Verdicts};
 use crate::snapshot::Snapshot;
 use crate::subscription::Index;
@@ -93,6 +93,7 @@ pub struct App {
     telemetry: Arc<Telemetry>,
     key_ring: Arc<KeyRing>,
     stages: Arc<Stages>,
+    counters: Arc<LocalCounters>,
     extra: Vec<AddService>,
     when_ready: Hook,
     at_exit: Hook,
@@ -138,7 +139,8 @@ impl App {
     pub fn prepare(main: PathBuf) -> Result<Self, StartError> {
         let key_ring = Arc::new(KeyRing::default());
         let stages = Arc::new(Stages::default());
-        let mut first = load(&main, &key_ring, &stages, 1);
+        let counters = Arc::new(LocalCounters::default());
+        let mut first = load(&main, &key_ring, &stages, &*counters, 1);
         let snapshot = std::mem::replace(&mut first.snapshot, Err(Mistakes::default()));
         let snapshot = Arc::new(snapshot.map_err(StartError::Configuration)?);
         let listeners = snapshot
@@ -160,6 +162,7 @@ impl App {
             telemetry,
             key_ring,
             stages,
+            counters,
             extra: Vec::new(),
             when_ready: Box::new(|| {}),
             at_exit: Box::new(|| {}),
@@ -213,6 +216,7 @@ impl App {
             telemetry,
             key_ring,
             stages,
+            counters,
             extra,
             when_ready,
             at_exit,
@@ -247,6 +251,7 @@ impl App {
             main,
             key_ring,
             stages,
+            counters: Arc::clone(&counters) as Arc<dyn Counters>,
             index: Arc::clone(&index),
             cell: Arc::clone(&cell) as Arc<dyn Publish>,
             keeper,
@@ -259,7 +264,8 @@ impl App {
             .chain(&metrics)
             .map(|bound| bound.address)
             .collect();
-        administration.serve(&cell, &index, &forgeries, hangups.sender, &telemetry)?;
+        let counters = counters as Arc<dyn Counters>;
+        administration.serve(&cell, &index, &forgeries, &counters, hangups.sender, &telemetry)?;
         for bound in &listeners {
             tracing::info!(event = "listening", name = "listener", address = %bound.address, "callers connect here");
         }
@@ -297,6 +303,7 @@ impl App {
             index,
             verdicts,
             forgeries,
+            counters,
             access_log,
             key_miss,
             connections,

@@ -8,6 +8,7 @@
 
 mod advice;
 mod cite;
+mod limits;
 mod lives;
 mod question;
 mod record;

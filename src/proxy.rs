@@ -13,6 +13,7 @@ mod deprecated;
 mod failure;
 mod forward;
 mod grpc;
+mod limited;
 mod live;
 mod meters;
 mod overload;
@@ -43,9 +44,9 @@ pub use record::AccessLog;
 
 use self::context::{Context, Outcome, Watch};
 use self::relay::Relay;
-use crate::access::{Cause, Code, DataPlane, Proof, Verdict};
+use crate::access::{Cause, Code, Counting, DataPlane, Proof, Verdict};
 use crate::id::IssuerName;
-use crate::limit::Forgeries;
+use crate::limit::{Counters, Forgeries};
 use crate::subscription::Index;
 use crate::time::{Clock, UnixTime};
 use crate::token::Cache;
@@ -71,6 +72,7 @@ pub struct Gateway {
     index: Arc<Index>,
     verdicts: Arc<Verdicts>,
     forgeries: Arc<Forgeries>,
+    counters: Arc<dyn Counters>,
     overloads: overload::Overloads,
     access_log: Option<AccessLog>,
     key_miss: KeyMiss,
@@ -91,6 +93,7 @@ impl Gateway {
         index: Arc<Index>,
         verdicts: Arc<Verdicts>,
         forgeries: Arc<Forgeries>,
+        counters: Arc<dyn Counters>,
         access_log: Option<AccessLog>,
         key_miss: KeyMiss,
         connections: Arc<ConnectionPool>,
@@ -100,6 +103,7 @@ impl Gateway {
             index,
             verdicts,
             forgeries,
+            counters,
             overloads: overload::Overloads::default(),
             access_log,
             key_miss,
@@ -119,6 +123,7 @@ impl Gateway {
             index: &self.index,
             verdicts: &self.verdicts,
             forgeries: &self.forgeries,
+            counting: Counting::Takes(&*self.counters),
         };
         let mut watch = Watch::new(&context.live.meters);
         let decided = decide(
@@ -313,6 +318,7 @@ impl ProxyHttp for Gateway {
     ) -> Result<Option<std::time::Duration>> {
         if end {
             context.last_byte = Some(Instant::now());
+            context.answered();
         }
         Ok(None)
     }
@@ -324,6 +330,9 @@ impl ProxyHttp for Gateway {
         context: &mut Context,
     ) -> Result<()> {
         *response = forward::answer(session, response, context)?;
+        if forward::is_whole(session, response) {
+            context.answered();
+        }
         Ok(())
     }
 
@@ -346,6 +355,7 @@ impl ProxyHttp for Gateway {
             session.set_keepalive(None);
             let page = answer::Page::of_failure(code, context);
             context.answer = Some(code);
+            context.answered();
             // The caller may be gone; the log record says what happened either way.
             let _ = page.send(session).await;
         }

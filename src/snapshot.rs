@@ -15,8 +15,10 @@ mod forgery;
 mod headers;
 mod issuers;
 mod life;
+mod limits;
 mod places;
 mod requirements;
+mod routes;
 mod secrets;
 mod server;
 mod subscribers;
@@ -38,11 +40,11 @@ pub use places::{
 pub use server::{AccessLogSettings, HttpSettings, ProcessSettings};
 
 use crate::api::{Api, Plan, Route, Stages};
-use crate::config::{Config, Files, Located, Mistake, Mistakes, Place};
-use crate::id::PlanId;
+use crate::config::{self, Config, Files, Located, Mistake, Mistakes, Place};
+use crate::id::{ApplicationId, PlanId};
 use crate::identity::ClaimPath;
 use crate::issuer::{Issuer, KeyRing};
-use crate::limit::ForgeryBudget;
+use crate::limit::{Counters, ForgeryBudget, Limits};
 use crate::route::Table;
 use crate::subscription::Declared;
 use crate::time::UnixTime;
@@ -70,6 +72,8 @@ pub struct Snapshot {
     pub upstreams: Vec<Arc<Upstream>>,
     /// Applications and subscriptions as the configuration declares them.
     pub declared: Declared,
+    /// What declared applications may use of all APIs together.
+    pub application_limits: foldhash::HashMap<ApplicationId, Arc<Limits>>,
     /// How HTTP is spoken.
     pub http: HttpSettings,
     /// How much CPU time may go into tokens that turn out to be no good.
@@ -93,6 +97,8 @@ pub struct Inputs<'i> {
     pub key_ring: &'i KeyRing,
     /// How far plans were moved by hand.
     pub stages: &'i Stages,
+    /// What callers have used so far.
+    pub counters: &'i dyn Counters,
     /// The present time: the age of keys that come from files.
     pub now: UnixTime,
     /// The number of the new snapshot.
@@ -113,6 +119,8 @@ pub fn compile(mut config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mista
         access_log,
         state,
         admin,
+        counters,
+        tiers,
         claim_mappings,
         keys,
         issuers,
@@ -149,20 +157,26 @@ pub fn compile(mut config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mista
     let issuers = issuers::compile(issuers, &shared, inputs, &mut warnings, &mut mistakes);
     let upstreams = upstreams::compile(upstreams, &mut mistakes);
     life::judge_security(&apis, inputs.stages, &mut mistakes);
-    let drafts = apis::drafts(
-        apis,
-        &http,
-        &shared,
-        &issuers,
-        &upstreams,
-        &mut kept,
-        &mut mistakes,
-    );
-    let declared = subscribers::compile(
+    let config::Counters {
+        kind: config::CountersKind::Local,
+    } = counters;
+    let tiers = limits::Tiers::compile(tiers, inputs.counters, &mut mistakes);
+    let around = apis::Around {
+        http: &http,
+        shared: &shared,
+        issuers: &issuers,
+        upstreams: &upstreams,
+        tiers: &tiers,
+    };
+    let drafts = apis::drafts(apis, around, &mut kept, &mut mistakes);
+    let (declared, application_limits) = subscribers::compile(
         applications,
         subscriptions,
-        &issuers,
-        &drafts,
+        subscribers::Known {
+            issuers: &issuers,
+            apis: &drafts,
+            tiers: &tiers,
+        },
         inputs.now,
         &mut warnings,
         &mut mistakes,
@@ -192,6 +206,7 @@ pub fn compile(mut config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mista
             .filter_map(|(_, upstream)| upstream)
             .collect(),
         declared,
+        application_limits,
         http,
         forgery_budget,
         process,

@@ -2,7 +2,7 @@
 //!
 //! The index is a set of lock-free maps whose entries change one at a time while traffic flows; a subscription that is
 //! paused stops on the next request. An entry is never replaced for a change of its terms: the terms inside it are
-//! swapped. So whatever else an entry comes to carry (counters) survives every change and every reload.
+//! swapped. So what an entry carries besides, what was used of its limits, survives every change and every reload.
 
 mod api_key;
 mod change;
@@ -23,6 +23,7 @@ pub use declared::{Declared, DeclaredApplication, DeclaredSubscription};
 pub use index::{Collision, Index, RefusedKey, Successor};
 
 use crate::id::{ApplicationId, PlanId};
+use crate::limit::Tally;
 use crate::time::UnixTime;
 use crate::token::Audience;
 
@@ -31,6 +32,8 @@ use crate::token::Audience;
 pub struct Application {
     /// Its id.
     pub id: ApplicationId,
+    /// What it has used, of all APIs together.
+    pub tally: Arc<Tally>,
     standing: ArcSwap<Standing>,
 }
 
@@ -50,6 +53,8 @@ pub struct Subscription {
     pub application: ApplicationId,
     /// To what.
     pub plan: PlanId,
+    /// What was used under it.
+    pub tally: Arc<Tally>,
     terms: ArcSwap<Terms>,
 }
 
@@ -117,6 +122,16 @@ impl Application {
     pub fn new(id: ApplicationId, standing: Standing) -> Self {
         Self {
             id,
+            tally: Arc::default(),
+            standing: ArcSwap::from_pointee(standing),
+        }
+    }
+
+    /// The same application with another standing, for maps that are not in use yet: all that it carries goes along.
+    fn with(&self, standing: Standing) -> Self {
+        Self {
+            id: self.id.clone(),
+            tally: Arc::clone(&self.tally),
             standing: ArcSwap::from_pointee(standing),
         }
     }
@@ -159,6 +174,7 @@ impl Subscription {
         Self {
             application,
             plan,
+            tally: Arc::default(),
             terms: ArcSwap::from_pointee(terms),
         }
     }
@@ -192,7 +208,12 @@ impl Subscription {
 
     /// The same agreement under other terms, for maps that are not in use yet: all that it carries goes along.
     fn under(&self, terms: Terms) -> Self {
-        Self::new(self.application.clone(), self.plan.clone(), terms)
+        Self {
+            application: self.application.clone(),
+            plan: self.plan.clone(),
+            tally: Arc::clone(&self.tally),
+            terms: ArcSwap::from_pointee(terms),
+        }
     }
 
     fn change(&self, terms: Terms) {

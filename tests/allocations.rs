@@ -11,12 +11,12 @@ use std::sync::{Arc, LazyLock};
 
 use http::HeaderMap;
 use serde_json::json;
-use tollgate::access::{DataPlane, RequestView, Verdict, evaluate};
+use tollgate::access::{Counting, DataPlane, RequestView, Verdict, evaluate};
 use tollgate::api::Stages;
 use tollgate::config::{Files, Mistakes, parse};
 use tollgate::id::{ApplicationId, PlanId};
 use tollgate::issuer::KeyRing;
-use tollgate::limit::Forgeries;
+use tollgate::limit::{Forgeries, LocalCounters};
 use tollgate::mint::SigningKey;
 use tollgate::snapshot::{Inputs, Snapshot, compile};
 use tollgate::subscription::{ApiKeyEntry, ApiKeySecret, Change, Index};
@@ -115,6 +115,7 @@ plan = "keys"
 
 /// As in a gateway that has seen a token of the issuer before: an issuer's bucket is made once.
 static FORGERIES: LazyLock<Forgeries> = LazyLock::new(Forgeries::default);
+static COUNTERS: LazyLock<LocalCounters> = LazyLock::new(LocalCounters::default);
 
 struct Memory(BTreeMap<PathBuf, Vec<u8>>);
 
@@ -140,6 +141,7 @@ fn snapshot(jwks: &serde_json::Value) -> Result<Snapshot, Mistakes> {
         files: &files,
         key_ring: &KeyRing::default(),
         stages: &Stages::default(),
+        counters: &*COUNTERS,
         now: NOW,
         generation: 1,
     };
@@ -170,6 +172,7 @@ fn allocations_at(
         index,
         verdicts,
         forgeries: &FORGERIES,
+        counting: Counting::Takes(&*COUNTERS),
     };
     let view = RequestView {
         method: "GET",
@@ -177,6 +180,7 @@ fn allocations_at(
         path,
         query,
         headers,
+        body_bytes: None,
         client: None,
     };
     let mut decided = None;
@@ -262,6 +266,7 @@ fn an_api_key_that_passes_allocates_nothing() {
         index: &index,
         verdicts: &verdicts,
         forgeries: &FORGERIES,
+        counting: Counting::Takes(&*COUNTERS),
     };
     let view = RequestView {
         method: "GET",
@@ -269,6 +274,7 @@ fn an_api_key_that_passes_allocates_nothing() {
         path: "/keys/menu/1",
         query: None,
         headers: &headers,
+        body_bytes: None,
         client: None,
     };
     assert!(evaluate(&plane, &view, NOW, &mut ()).is_ok(), "the key passes");
@@ -315,6 +321,7 @@ fn what_is_kept_of_a_token_is_no_more_than_its_budget() {
                 index: &index,
                 verdicts: &remembering,
                 forgeries: &FORGERIES,
+                counting: Counting::Takes(&*COUNTERS),
             };
             let view = RequestView {
                 method: "GET",
@@ -322,6 +329,7 @@ fn what_is_kept_of_a_token_is_no_more_than_its_budget() {
                 path: "/orders/menu/1",
                 query: None,
                 headers,
+                body_bytes: None,
                 client: None,
             };
             assert!(evaluate(&plane, &view, NOW, &mut ()).is_ok());

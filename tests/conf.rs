@@ -170,6 +170,7 @@ fn compiled(config: Result<Config, Mistakes>, keys: &Keys) -> Result<Snapshot, M
         files: keys,
         key_ring: &KeyRing::default(),
         stages: &Stages::default(),
+        counters: &tollgate::limit::LocalCounters::default(),
         now: UnixTime::from_seconds(0),
         generation: 1,
     };

@@ -104,6 +104,7 @@ impl<'b> Memory<'b> {
             files: self,
             key_ring,
             stages: &Stages::default(),
+            counters: &tollgate::limit::LocalCounters::default(),
             now: NOW,
             generation: 7,
         };

@@ -40,6 +40,9 @@ pub enum Code {
     SubscriptionEnded,
     ApplicationSuspended,
     ApplicationAmbiguous,
+    RateLimited,
+    QuotaExceeded,
+    ConcurrencyExceeded,
     KeysUnavailable,
     VerificationOverloaded,
     UpstreamError,
@@ -173,7 +176,7 @@ fn field_name(lower: &str) -> String {
 
 impl Code {
     /// Every code there is.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 35] = [
         Self::BadRequest,
         Self::RequestTimeout,
         Self::BodyTooLarge,
@@ -200,6 +203,9 @@ impl Code {
         Self::SubscriptionEnded,
         Self::ApplicationSuspended,
         Self::ApplicationAmbiguous,
+        Self::RateLimited,
+        Self::QuotaExceeded,
+        Self::ConcurrencyExceeded,
         Self::KeysUnavailable,
         Self::VerificationOverloaded,
         Self::UpstreamError,
@@ -309,6 +315,13 @@ impl Code {
                 "application_ambiguous",
                 "The token stands for more than one application.",
             ),
+            Self::RateLimited => (429, "rate_limited", "Too many requests in a short time."),
+            Self::QuotaExceeded => (429, "quota_exceeded", "The quota of this period is used up."),
+            Self::ConcurrencyExceeded => (
+                429,
+                "concurrency_exceeded",
+                "Too many requests are being answered at this moment.",
+            ),
             Self::KeysUnavailable => (
                 503,
                 "keys_unavailable",
@@ -337,6 +350,7 @@ impl Code {
             408 => "Request Timeout",
             413 => "Content Too Large",
             414 => "URI Too Long",
+            429 => "Too Many Requests",
             431 => "Request Header Fields Too Large",
             502 => "Bad Gateway",
             503 => "Service Unavailable",

@@ -5,15 +5,15 @@
 
 use std::sync::Arc;
 
-use super::Caller;
 use super::answer::{Answer, Challenge, Code};
+use super::{Caller, LimitClaimError};
 use crate::api::{Api, HeaderError, Plan, Route};
 use crate::authorization::{AuthorizationError, ResourceError};
 use crate::credential::CredentialError;
 use crate::id::{ApplicationId, IssuerName};
 use crate::identity::{Identity, IdentityError};
 use crate::issuer::Issuer;
-use crate::limit::{Bucket, Overdrawn};
+use crate::limit::{Bucket, Exceeded, LimitKind, Overdrawn};
 use crate::route::{HostError, PathError};
 use crate::subscription::{ApiKeyError, SubscriptionError};
 use crate::time::UnixTime;
@@ -77,6 +77,10 @@ pub enum Cause {
     },
     /// The caller's claims cannot be told to the upstream.
     Header(HeaderError),
+    /// A claim that a limit asks cannot be counted by.
+    LimitClaim(LimitClaimError),
+    /// A limit is exceeded.
+    Limit(Exceeded),
 }
 
 /// What can be wrong with the HTTP of a request before anything is looked up.
@@ -215,6 +219,11 @@ impl Denial {
                 error: AuthorizationError::AudienceRequired,
                 route: _,
             } => Answer::new(Code::AudienceRequired).challenge(Challenge::Insufficient),
+            Cause::LimitClaim(_) => Answer::new(Code::ClaimRequired).challenge(Challenge::Insufficient),
+            Cause::Limit(exceeded) => {
+                let wait = u32::try_from(exceeded.retry_after_seconds()).unwrap_or(u32::MAX);
+                Answer::new(limit_code(exceeded.kind)).retry_after(wait)
+            }
             Cause::PlanNotSelected => Answer::new(Code::PlanNotSelected),
             Cause::Resource(ResourceError::Forbidden) => Answer::new(Code::ResourceForbidden),
             Cause::Resource(ResourceError::Method { allow }) => {
@@ -238,6 +247,14 @@ impl Denial {
             Cause::VerificationOverloaded(overdrawn) => match overdrawn.bucket {
                 Bucket::Issuer => "issuer_budget_spent",
                 Bucket::Source => "source_budget_spent",
+            },
+            Cause::LimitClaim(error) => error.reason(),
+            Cause::Limit(exceeded) => match exceeded.kind {
+                LimitKind::Rate => "rate_exceeded",
+                LimitKind::SpikeArrest => "spike_arrested",
+                LimitKind::Quota => Code::QuotaExceeded.word(),
+                LimitKind::Bandwidth => "bandwidth_exceeded",
+                LimitKind::Concurrency => Code::ConcurrencyExceeded.word(),
             },
             Cause::Subscription(error) => subscription_code(*error).word(),
             Cause::PlanNotSelected => Code::PlanNotSelected.word(),
@@ -283,6 +300,15 @@ impl Denial {
 
 /// What a caller does while keys are on their way: come back soon.
 const KEYS_RETRY_SECONDS: u32 = 5;
+
+/// The code for a caller who is beyond a limit.
+const fn limit_code(kind: LimitKind) -> Code {
+    match kind {
+        LimitKind::Rate | LimitKind::SpikeArrest => Code::RateLimited,
+        LimitKind::Quota | LimitKind::Bandwidth => Code::QuotaExceeded,
+        LimitKind::Concurrency => Code::ConcurrencyExceeded,
+    }
+}
 
 /// The code for a caller who has no subscription in force.
 pub const fn subscription_code(error: SubscriptionError) -> Code {

@@ -7,6 +7,7 @@ use super::{RequestView, Verdict};
 use crate::api::{Api, Plan, Route};
 use crate::credential::Credential;
 use crate::issuer::Issuer;
+use crate::limit::Standing;
 use crate::subscription::{ApiKey, Application, Subscription, SubscriptionError};
 use crate::token::Probe;
 
@@ -51,6 +52,8 @@ pub enum Fact<'f> {
         /// What it says to the caller.
         outcome: PlanOutcome,
     },
+    /// How a limit stands, where nothing is taken ([`super::Counting::Asks`]).
+    Limit(&'f Standing),
 }
 
 /// What a plan says to a caller.
@@ -98,6 +101,8 @@ pub enum Stage {
     Subscription,
     /// The route's demands are met.
     Authorization,
+    /// No limit is exceeded.
+    Limits,
 }
 
 impl Observer for () {}

@@ -7,12 +7,12 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::denial::subscription_code;
-use super::{Cause, Code, Denial, RequestError};
+use super::{Cause, Code, Denial, LimitClaimError, RequestError};
 use crate::api::HeaderError;
 use crate::authorization::{AuthorizationError, ResourceError};
 use crate::credential::CredentialError;
 use crate::identity::IdentityError;
-use crate::limit::{Bucket, Overdrawn};
+use crate::limit::{Bucket, Exceeded, LevelName, LimitKind, Overdrawn};
 use crate::route::{HostError, PathError};
 use crate::subscription::ApiKeyError;
 use crate::token::TokenError;
@@ -40,6 +40,16 @@ pub fn describe_reasons() -> String {
     let api_keys = ApiKeyError::ALL.into_iter().map(Cause::ApiKey);
     let identities = IdentityError::ALL.into_iter().map(Cause::Identity);
     let headers = HeaderError::ALL.into_iter().map(Cause::Header);
+    let limit_claims = LimitClaimError::ALL.into_iter().map(Cause::LimitClaim);
+    let limits = limit_claims.chain(LimitKind::ALL.into_iter().map(|kind| {
+        Cause::Limit(Exceeded {
+            level: LevelName::Plan,
+            kind,
+            limit: 0,
+            reset: Duration::ZERO,
+            wait: Duration::ZERO,
+        })
+    }));
     let mut page = String::from("| code | reason | meaning |\n| --- | --- | --- |\n");
     let resources = [Cause::Resource(ResourceError::Method {
         allow: Box::default(),
@@ -52,6 +62,7 @@ pub fn describe_reasons() -> String {
         .chain(identities)
         .chain(headers)
         .chain(resources)
+        .chain(limits)
     {
         let denial = Denial::new(cause);
         let (code, reason) = (denial.answer().code.word(), denial.reason());
@@ -79,6 +90,11 @@ impl Denial {
             Cause::MethodNotAllowed { .. } => Code::MethodNotAllowed.detail(),
             Cause::KeysUnavailable => Code::KeysUnavailable.detail(),
             Cause::VerificationOverloaded(overdrawn) => of_overload(overdrawn.bucket),
+            Cause::LimitClaim(error) => match error {
+                LimitClaimError::Key => "The claim of a limit's `key_from` is a list or an object.",
+                LimitClaimError::Requests => "The claim of a limit's `requests_from` is no positive integer.",
+            },
+            Cause::Limit(exceeded) => of_limit(exceeded.kind),
             Cause::Subscription(error) => subscription_code(*error).detail(),
             Cause::PlanNotSelected => Code::PlanNotSelected.detail(),
             Cause::Resource(ResourceError::Forbidden) => Code::ResourceForbidden.detail(),
@@ -91,6 +107,16 @@ impl Denial {
                 AuthorizationError::AudienceRequired => Code::AudienceRequired.detail(),
             },
         }
+    }
+}
+
+const fn of_limit(kind: LimitKind) -> &'static str {
+    match kind {
+        LimitKind::Rate => "A `rate` has nothing left at this moment.",
+        LimitKind::SpikeArrest => "A slice of a `spike_arrest` is full.",
+        LimitKind::Quota => Code::QuotaExceeded.detail(),
+        LimitKind::Bandwidth => "The bytes of a `bandwidth` are used up.",
+        LimitKind::Concurrency => Code::ConcurrencyExceeded.detail(),
     }
 }
 

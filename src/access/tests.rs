@@ -244,6 +244,7 @@ impl World {
             files: &files,
             key_ring: &KeyRing::default(),
             stages: &Stages::default(),
+            counters: &crate::limit::LocalCounters::default(),
             now: NOW,
             generation: 1,
         };
@@ -285,6 +286,7 @@ impl World {
             index: &self.index,
             verdicts,
             forgeries: &crate::limit::Forgeries::default(),
+            counting: crate::access::Counting::Takes(&crate::limit::LocalCounters::default()),
         };
         let view = RequestView {
             method: &request.method,
@@ -292,6 +294,7 @@ impl World {
             path: &request.path,
             query: request.query.as_deref(),
             headers: &request.headers,
+            body_bytes: None,
             client: None,
         };
         evaluate(&plane, &view, NOW, observer)
@@ -611,8 +614,16 @@ fn a_permit_says_who_calls_and_what_the_upstream_is_told() {
 
 #[test]
 fn stages_are_passed_in_their_order_up_to_the_one_that_refuses() {
-    use Stage::{Authorization, Credential, Identity, Route, Subscription, Token};
-    let all = [Route, Credential, Token, Identity, Subscription, Authorization];
+    use Stage::{Authorization, Credential, Identity, Limits, Route, Subscription, Token};
+    let all = [
+        Route,
+        Credential,
+        Token,
+        Identity,
+        Subscription,
+        Authorization,
+        Limits,
+    ];
     let delete = Request::new("DELETE", "/orders/menu/1");
     for (request, passed) in [
         (Request::new("GET", "/nowhere"), 0),
@@ -621,7 +632,7 @@ fn stages_are_passed_in_their_order_up_to_the_one_that_refuses() {
         (get().bearer(&token(json!({ "sub": 1 }))), 3),
         (get().bearer(&token(json!({ "azp": "nobody" }))), 4),
         (delete.bearer(&token(json!({}))), 5),
-        (get().bearer(&token(json!({}))), 6),
+        (get().bearer(&token(json!({}))), 7),
     ] {
         let mut observed = Passed::default();
         let decided = WORLD.decide(&request, "", &mut observed);

@@ -14,7 +14,7 @@ use crate::control::Publish;
 use crate::control::admin::{AdminApi, AdminToken, Demands, open_token, serve};
 use crate::control::registrar::{Actor, Registrar};
 use crate::control::state::{Attempts, OpenState, StateError, Store, StoreHealth, Watched, open};
-use crate::limit::Forgeries;
+use crate::limit::{Counters, Forgeries};
 use crate::proxy::Cell;
 use crate::snapshot::{AdminTls, ProcessSettings};
 use crate::subscription::Index;
@@ -153,6 +153,7 @@ impl Administration {
         cell: &Arc<Cell>,
         index: &Arc<Index>,
         forgeries: &Arc<Forgeries>,
+        counters: &Arc<dyn Counters>,
         reload: mpsc::Sender<&'static str>,
         telemetry: &Telemetry,
     ) -> Result<(), StartError> {
@@ -168,7 +169,7 @@ impl Administration {
         tracing::info!(event = "listening", name = "admin", address = %bound.address, "operators connect here");
         let api = AdminApi {
             registrar,
-            explain: Box::new(Explainer::new(cell, index, forgeries)),
+            explain: Box::new(Explainer::new(cell, index, forgeries, counters)),
             cell: Arc::clone(cell) as Arc<dyn Publish>,
             reload,
         };

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::access::DataPlane;
+use crate::access::{Counting, DataPlane};
 use crate::control::admin::{self, Explain};
 use crate::explain::{self, explain};
-use crate::limit::Forgeries;
+use crate::limit::{Counters, Forgeries};
 use crate::proxy::Cell;
 use crate::subscription::Index;
 use crate::time::Clock;
@@ -19,17 +19,23 @@ pub(super) struct Explainer {
     cell: Arc<Cell>,
     index: Arc<Index>,
     forgeries: Arc<Forgeries>,
+    counters: Arc<dyn Counters>,
 }
 
 // === impl Explainer ===
 
 impl Explainer {
-    pub(super) fn new(cell: &Arc<Cell>, index: &Arc<Index>, forgeries: &Arc<Forgeries>) -> Self {
-        let (cell, index, forgeries) = (Arc::clone(cell), Arc::clone(index), Arc::clone(forgeries));
+    pub(super) fn new(
+        cell: &Arc<Cell>,
+        index: &Arc<Index>,
+        forgeries: &Arc<Forgeries>,
+        counters: &Arc<dyn Counters>,
+    ) -> Self {
         Self {
-            cell,
-            index,
-            forgeries,
+            cell: Arc::clone(cell),
+            index: Arc::clone(index),
+            forgeries: Arc::clone(forgeries),
+            counters: Arc::clone(counters),
         }
     }
 }
@@ -64,6 +70,7 @@ impl Explain for Explainer {
             index: &self.index,
             verdicts: &verdicts,
             forgeries: &forgeries,
+            counting: Counting::Asks(&*self.counters),
         };
         let now = at.unwrap_or_else(|| Clock.now());
         Ok(explain(&plane, &question, client_ip, now).to_json())

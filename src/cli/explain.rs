@@ -11,14 +11,14 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{ConfigFile, fail};
-use crate::access::DataPlane;
+use crate::access::{Counting, DataPlane};
 use crate::api::Stages;
 use crate::control::load::load;
 use crate::control::once::fetch_keys;
 use crate::exit;
 use crate::explain::{Explanation, Question, explain};
 use crate::issuer::{Issuer, KeyRing, KeySource};
-use crate::limit::Forgeries;
+use crate::limit::{Forgeries, LocalCounters};
 use crate::secret::Secret;
 use crate::snapshot::Snapshot;
 use crate::subscription::Index;
@@ -78,12 +78,14 @@ struct Given {
 
 impl Explain {
     pub(super) fn run(self) -> ExitCode {
-        let snapshot = match load(&self.config.config, &KeyRing::default(), &Stages::default(), 0).snapshot {
+        let counters = LocalCounters::default();
+        let (key_ring, stages) = (KeyRing::default(), Stages::default());
+        let snapshot = match load(&self.config.config, &key_ring, &stages, &counters, 0).snapshot {
             Ok(snapshot) => snapshot,
             Err(mistakes) => return fail(exit::BAD_CONFIGURATION, &mistakes.to_string()),
         };
         let now = self.at.unwrap_or_else(|| Clock.now());
-        match self.explanation(&snapshot, now) {
+        match self.explanation(&snapshot, &counters, now) {
             Ok(explanation) => {
                 let text = match self.json {
                     true => explanation.to_json_text(),
@@ -99,7 +101,12 @@ impl Explain {
         }
     }
 
-    fn explanation(&self, snapshot: &Snapshot, now: UnixTime) -> Result<Explanation, String> {
+    fn explanation(
+        &self,
+        snapshot: &Snapshot,
+        counters: &LocalCounters,
+        now: UnixTime,
+    ) -> Result<Explanation, String> {
         let question = self.question()?;
         let mut given = self.given(snapshot, now)?;
         let index = Index::default();
@@ -111,6 +118,7 @@ impl Explain {
             index: &index,
             verdicts: &verdicts,
             forgeries: &Forgeries::default(),
+            counting: Counting::Asks(counters),
         };
         let ask = || explain(&plane, &question, self.client_ip, now);
         let mut explanation = ask();

@@ -18,6 +18,7 @@ use crate::control::once::fetch_keys;
 use crate::exit;
 use crate::id::IssuerName;
 use crate::issuer::{APPROVAL_LIFETIME, Approval, Approvals, Issuer, JwksSchedule, KeyRing, KeySource};
+use crate::limit::LocalCounters;
 use crate::snapshot::Snapshot;
 use crate::time::Clock;
 use crate::token::{Fingerprint, Jwks, KeySet};
@@ -76,9 +77,15 @@ impl Keys {
 
 /// The configuration, or the exit code with everything said.
 fn configured(config: &Path) -> Result<Snapshot, ExitCode> {
-    load(config, &KeyRing::default(), &Stages::default(), 0)
-        .snapshot
-        .map_err(|mistakes| fail(exit::BAD_CONFIGURATION, &mistakes.to_string()))
+    load(
+        config,
+        &KeyRing::default(),
+        &Stages::default(),
+        &LocalCounters::default(),
+        0,
+    )
+    .snapshot
+    .map_err(|mistakes| fail(exit::BAD_CONFIGURATION, &mistakes.to_string()))
 }
 
 /// The issuers whose keys are fetched; one of them, if it is named.

@@ -12,6 +12,7 @@ use crate::app::{App, Hangups, StartError, catch_hangups, start_log};
 use crate::control::load::load;
 use crate::exit;
 use crate::issuer::KeyRing;
+use crate::limit::LocalCounters;
 use crate::time::Clock;
 
 pub(super) fn run(config: PathBuf) -> ExitCode {
@@ -48,7 +49,15 @@ pub(super) fn refused(error: &StartError) -> ExitCode {
 
 pub(super) fn check(config: &Path) -> ExitCode {
     let now = Clock.now();
-    match load(config, &KeyRing::default(), &Stages::default(), 0).snapshot {
+    match load(
+        config,
+        &KeyRing::default(),
+        &Stages::default(),
+        &LocalCounters::default(),
+        0,
+    )
+    .snapshot
+    {
         Ok(snapshot) => {
             for warning in &snapshot.warnings {
                 say(&format!("warning: {warning}"));

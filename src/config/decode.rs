@@ -9,6 +9,7 @@ mod application;
 mod claim_mapping;
 mod issuer;
 mod keys;
+mod limits;
 mod requirements;
 mod server;
 mod upstream;
@@ -40,10 +41,11 @@ static ROOT: Shape = Shape {
         Key::Table("keys", &keys::KEYS),
         Key::Table("issuer", &issuer::ISSUER),
         Key::Table("upstream", &upstream::UPSTREAM),
+        Key::Table("tier", &limits::TIER),
         Key::Table("api", &api::API),
         Key::Table("application", &application::APPLICATION),
         Key::Table("subscription", &application::SUBSCRIPTION),
-        Key::Later("counters"),
+        Key::Table("counters", &limits::COUNTERS),
         Key::Later("follow"),
         Key::Later("token_service"),
     ],
@@ -72,6 +74,7 @@ pub(super) struct Draft {
     access_log_at: Option<Place>,
     admin_at: Option<Place>,
     state_at: Option<Place>,
+    counters_at: Option<Place>,
 }
 
 // === impl Draft ===
@@ -103,6 +106,10 @@ impl Draft {
         if let Some(keys) = once(&root, "keys", &mut self.keys_at, keys::keys) {
             config.keys = keys;
         }
+        if let Some(counters) = once(&root, "counters", &mut self.counters_at, limits::counters) {
+            config.counters = counters;
+        }
+        all(&root, "tier", &mut config.tiers, limits::tier);
         all(&root, "listener", &mut config.listeners, server::listener);
         all(
             &root,
@@ -142,7 +149,11 @@ impl Draft {
 
     /// The headers of tables that were not written, and have defaults.
     pub(super) fn unwritten_tables(&self) -> String {
-        let tables = [("server", &self.server_at), ("keys", &self.keys_at)];
+        let tables = [
+            ("server", &self.server_at),
+            ("keys", &self.keys_at),
+            ("counters", &self.counters_at),
+        ];
         let unwritten = tables.iter().filter(|(_, at)| at.is_none());
         unwritten.map(|(name, _)| format!("[{name}]\n")).collect()
     }

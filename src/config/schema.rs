@@ -4,9 +4,16 @@
 //! value *means* is decided once, in [`crate::snapshot`], which takes these structs apart completely. Scalars that
 //! the judge may refuse are [`Located`], so its errors point at the line that the operator wrote.
 
+mod limits;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use limits::{
+    Bandwidth, Counters, CountersKind, FromClaims, Limits, OnExceed, Per, Period, Quota, Rate, SpikeArrest,
+    Tier,
+};
 
 use super::outline::Written;
 use super::place::{Located, Place};
@@ -26,6 +33,10 @@ pub struct Config {
     pub state: Option<State>,
     /// `[admin]`; absent: no admin API.
     pub admin: Option<Admin>,
+    /// `[counters]`
+    pub counters: Counters,
+    /// `[[tier]]`
+    pub tiers: Vec<Tier>,
     /// `[[claim_mapping]]`: the default map of all issuers.
     pub claim_mappings: Vec<ClaimMapping>,
     /// `[keys]`
@@ -430,6 +441,8 @@ pub struct Api {
     pub forward_credential: bool,
     /// `body_bytes_max`: for this API. Default the server's.
     pub body_bytes_max: Option<u64>,
+    /// Of all its callers together.
+    pub limits: Limits,
     /// `[[api.plan]]`
     pub plans: Vec<Plan>,
     /// `[[api.route]]`; none: everything under the context path goes to the plans.
@@ -481,6 +494,8 @@ pub struct Plan {
     pub resources: Resources,
     /// `claims`: what callers must have. Default nothing.
     pub claims: Vec<RequiredClaim>,
+    /// Of each subscription; of each client address, where the plan is keyless.
+    pub limits: Limits,
 }
 
 /// `api.plan.resources`: paths below the context path, at least one list.
@@ -595,6 +610,8 @@ pub struct Route {
     pub audiences: Vec<Located<String>>,
     /// `upstream`: instead of the API's.
     pub upstream: Option<Located<String>>,
+    /// Of all its callers together.
+    pub limits: Limits,
 }
 
 /// How many of a route's scopes a caller needs.
@@ -624,6 +641,8 @@ pub struct Application {
     pub audience: Option<Located<String>>,
     /// `suspended`. Default false.
     pub suspended: bool,
+    /// Of all its calls, to whichever API.
+    pub limits: Limits,
 }
 
 /// One client id of an application.

@@ -12,6 +12,7 @@ use super::{Config, FILE_BYTES_MAX, FILES_MAX, Files, Mistakes, parse};
 mod decoded;
 mod hostile;
 mod keys;
+mod limits;
 mod rendered;
 mod written;
 

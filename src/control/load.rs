@@ -11,6 +11,7 @@ use super::watch::{Fingerprint, WatchSet, fingerprint};
 use crate::api::Stages;
 use crate::config::{self, FILE_BYTES_MAX, Files, Mistakes};
 use crate::issuer::KeyRing;
+use crate::limit::Counters;
 use crate::snapshot::{Inputs, Snapshot, compile};
 use crate::time::Clock;
 
@@ -35,7 +36,13 @@ struct Disk {
 }
 
 /// Reads and compiles the configuration in `main`. Blocks on the disk.
-pub fn load(main: &Path, key_ring: &KeyRing, stages: &Stages, generation: u64) -> Loaded {
+pub fn load(
+    main: &Path,
+    key_ring: &KeyRing,
+    stages: &Stages,
+    counters: &dyn Counters,
+    generation: u64,
+) -> Loaded {
     let mut watch = WatchSet {
         files: vec![main.to_owned()],
         directories: Vec::new(),
@@ -50,6 +57,7 @@ pub fn load(main: &Path, key_ring: &KeyRing, stages: &Stages, generation: u64) -
                 files: &disk,
                 key_ring,
                 stages,
+                counters,
                 now: Clock.now(),
                 generation,
             };

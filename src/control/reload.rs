@@ -23,6 +23,7 @@ use super::watch::Watcher;
 use crate::api::{Stage, Stages};
 use crate::config::Mistakes;
 use crate::issuer::KeyRing;
+use crate::limit::Counters;
 use crate::snapshot::{ProcessSettings, Snapshot};
 use crate::subscription::Index;
 use crate::telemetry::Telemetry;
@@ -44,6 +45,8 @@ pub struct Reloader {
     pub key_ring: Arc<KeyRing>,
     /// How far plans were moved by hand.
     pub stages: Arc<Stages>,
+    /// What callers have used of their limits.
+    pub counters: Arc<dyn Counters>,
     /// Applications and subscriptions.
     pub index: Arc<Index>,
     /// Where snapshots go.
@@ -97,9 +100,10 @@ impl Reloader {
 
     async fn load(&self) -> Option<Loaded> {
         let (main, key_ring) = (self.main.clone(), Arc::clone(&self.key_ring));
-        let stages = Arc::clone(&self.stages);
+        let (stages, counters) = (Arc::clone(&self.stages), Arc::clone(&self.counters));
         let generation = self.cell.snapshot().generation.saturating_add(1);
-        let loading = tokio::task::spawn_blocking(move || load(&main, &key_ring, &stages, generation));
+        let loading =
+            tokio::task::spawn_blocking(move || load(&main, &key_ring, &stages, &*counters, generation));
         match loading.await {
             Ok(loaded) => Some(loaded),
             Err(error) => {

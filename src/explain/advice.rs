@@ -87,6 +87,8 @@ impl Case<'_> {
             Cause::Resource(error) => self.of_resource(error, denial),
             Cause::Authorization { error, .. } => self.of_authorization(*error, denial),
             Cause::Header(error) => self.of_header(*error),
+            Cause::LimitClaim(_) => self.of_limit_claim(denial),
+            Cause::Limit(exceeded) => self.of_limit(*exceeded, denial),
         }
     }
 

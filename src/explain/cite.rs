@@ -87,6 +87,20 @@ impl<'s> Cites<'s> {
         Some(cite(&self.application_places(id)?.table, key))
     }
 
+    /// A limit of a level: its own key, or else that of the tier that it refers to.
+    pub(super) fn limit(self, own: &Written, tier: Option<&str>, key: &str) -> Cite {
+        let of_tier = || {
+            self.places
+                .tiers
+                .get(tier?)
+                .filter(|tier| tier.key(key).is_some())
+        };
+        match own.key(key) {
+            Some(_) => cite(own, key),
+            None => cite(of_tier().unwrap_or(own), key),
+        }
+    }
+
     /// The client id by which an application was found.
     pub(super) fn client_id(self, application: &str, issuer: &str, client: &str) -> Option<Cite> {
         let places = self.application_places(application)?;

@@ -7,6 +7,7 @@ use crate::access::{self, Fact, Observer, PlanOutcome, RequestView};
 use crate::api::{Api, Plan, Route};
 use crate::credential::Credential;
 use crate::issuer::Issuer;
+use crate::limit::Standing;
 use crate::secret::Secret;
 use crate::subscription::{ApiKey, Application, Subscription};
 use crate::time::UnixTime;
@@ -38,6 +39,8 @@ pub(super) struct Record {
     pub(super) application: Option<Option<Arc<Application>>>,
     /// Plans in the order in which they were considered, each with what there was of a subscription.
     pub(super) plans: Vec<(Arc<Plan>, PlanOutcome, Option<Arc<Subscription>>)>,
+    /// Every limit that the request comes by, in the order in which they are asked.
+    pub(super) limits: Vec<Standing>,
     subscription: Option<Arc<Subscription>>,
 }
 
@@ -101,6 +104,7 @@ impl Observer for Record {
             Fact::Caller(verdict) => self.caller = Some(Arc::clone(verdict)),
             Fact::Application(application) => self.application = Some(application.map(Arc::clone)),
             Fact::Subscription(subscription) => self.subscription = Some(Arc::clone(subscription)),
+            Fact::Limit(standing) => self.limits.push(*standing),
             Fact::Plan { plan, outcome } => {
                 let subscription = self.subscription.take();
                 self.plans.push((Arc::clone(plan), outcome, subscription));

@@ -29,8 +29,8 @@ const STAGES: [&str; 11] = [
     "identity",
     "subscription",
     "authorization",
-    "limits",
     "headers",
+    "limits",
     "upstream",
 ];
 
@@ -56,6 +56,10 @@ pub(super) fn tell(
     };
     let denial = decided.as_ref().err();
     let refusing = denial.map(|denial| stage_of(denial));
+    let plan = match decided {
+        Ok(passed) => Some(&**passed.permit.plan()),
+        Err(denial) => denial.plan.as_deref(),
+    };
     let stages = STAGES.map(|name| Stage {
         name,
         outcome: case.outcome(name, refusing),
@@ -67,6 +71,7 @@ pub(super) fn tell(
             "identity" => case.identity(),
             "subscription" => case.subscription(),
             "authorization" => case.authorization(),
+            "limits" => case.limits(plan),
             "headers" => decided
                 .as_ref()
                 .map_or_else(|_| Vec::new(), |passed| case.headers(&passed.permit)),
@@ -103,6 +108,7 @@ fn stage_of(denial: &Denial) -> &'static str {
         Cause::PlanNotSelected | Cause::Subscription(_) => "subscription",
         Cause::Resource(_) | Cause::Authorization { .. } => "authorization",
         Cause::Header(_) => "headers",
+        Cause::LimitClaim(_) | Cause::Limit(_) => "limits",
     }
 }
 
@@ -121,8 +127,8 @@ impl Case<'_> {
             "subscription" if chosen && !token && !key => Outcome::NotApplicable,
             // Whoever sends no key need not hear of keys.
             "api_key" if !key => Outcome::NotApplicable,
-            "limits" => Outcome::NotApplicable,
             // A body that is too large is found out last, and nothing goes upstream then.
+            "limits" if refusing.is_none() && self.record.limits.is_empty() => Outcome::NotApplicable,
             _ if refusing.is_none() => Outcome::Passed,
             "request" => Outcome::Passed,
             "route" if passed(access::Stage::Route) => Outcome::Passed,
@@ -132,6 +138,8 @@ impl Case<'_> {
             "identity" if passed(access::Stage::Identity) => Outcome::Passed,
             "subscription" if passed(access::Stage::Subscription) => Outcome::Passed,
             "authorization" if passed(access::Stage::Authorization) => Outcome::Passed,
+            // Whoever comes to the limits has its headers.
+            "headers" if refusing == Some("limits") => Outcome::Passed,
             _ => Outcome::NotReached,
         }
     }

@@ -139,6 +139,12 @@ impl Zone {
     pub fn name(&self) -> &str {
         &self.name
     }
+
+    /// The name of each there is.
+    pub fn names() -> Vec<String> {
+        let names = jiff::tz::db().available();
+        names.map(|name| name.as_str().to_owned()).collect()
+    }
 }
 
 // === impl Calendar ===

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::hash::RandomState;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::acquire::{Level, acquire};
 use super::keyed::{Keyed, PLACES};
@@ -49,26 +49,21 @@ pub trait Counters: fmt::Debug + Send + Sync {
 }
 
 /// Counts what this process admits.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct LocalCounters {
     tallies: papaya::HashMap<Subject, Arc<Tally>>,
-    keyed: Arc<Keyed>,
+    /// Made when it is first asked for: most who count have no strangers.
+    keyed: OnceLock<Arc<Keyed>>,
 }
 
 // === impl LocalCounters ===
-
-impl Default for LocalCounters {
-    fn default() -> Self {
-        Self::new(Keyed::new(PLACES, RandomState::new()))
-    }
-}
 
 impl LocalCounters {
     /// Nothing was counted, and strangers have this table.
     pub fn new(keyed: Keyed) -> Self {
         Self {
             tallies: papaya::HashMap::default(),
-            keyed: Arc::new(keyed),
+            keyed: OnceLock::from(Arc::new(keyed)),
         }
     }
 
@@ -87,7 +82,8 @@ impl Counters for LocalCounters {
     }
 
     fn keyed(&self) -> &Arc<Keyed> {
-        &self.keyed
+        self.keyed
+            .get_or_init(|| Arc::new(Keyed::new(PLACES, RandomState::new())))
     }
 
     fn acquire(&self, levels: &[Level<'_>], now: UnixTime) -> Result<Usage, Exceeded> {

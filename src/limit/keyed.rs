@@ -87,6 +87,11 @@ impl Keyed {
         Key(self.chance.hash_one((scope, value)))
     }
 
+    /// The key of several texts together: who vouches for a subject, and the subject.
+    pub fn values(&self, scope: &str, values: &[&str]) -> Key {
+        Key(self.chance.hash_one((scope, values)))
+    }
+
     /// How often somebody was forgotten who had still something to lose.
     pub fn forgotten(&self) -> u64 {
         self.forgotten.load(Ordering::Relaxed)

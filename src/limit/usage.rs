@@ -166,13 +166,20 @@ impl Usage {
     }
 }
 
-impl Drop for Usage {
-    fn drop(&mut self) {
-        for held in self.held.iter().flatten() {
-            if held.in_flight {
+impl Usage {
+    /// Ends the request's place among those in flight before the rest of it: whoever has its whole answer is answered.
+    pub fn release(&mut self) {
+        for held in self.held.iter_mut().flatten() {
+            if std::mem::take(&mut held.in_flight) {
                 held.owner.with(Tally::leave);
             }
         }
+    }
+}
+
+impl Drop for Usage {
+    fn drop(&mut self) {
+        self.release();
     }
 }
 

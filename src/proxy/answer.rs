@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::context::{Context, Outcome};
 use super::deprecated::Notice;
 use super::grpc;
+use super::limited::Standing;
 use crate::access::{Answer, Code, Denial};
 
 /// How long a caller waits before asking an unreachable upstream again, in seconds.
@@ -31,6 +32,8 @@ pub(super) struct Page {
     reason: Option<&'static str>,
     /// What there is to say of the plan under which it is answered.
     notice: Notice,
+    /// What there is to say of the limits that the request came by.
+    standing: Option<Standing>,
 }
 
 /// RFC 9457 section 3.
@@ -92,6 +95,7 @@ impl Page {
             request_id: context.request_id.clone(),
             reason: None,
             notice: Notice::default(),
+            standing: Standing::of(context),
         }
     }
 
@@ -111,6 +115,9 @@ impl Page {
         let no_body = body.is_empty() || request.method == Method::HEAD;
         header.set_content_length(body.len())?;
         self.notice.write(&mut header)?;
+        if let Some(standing) = self.standing {
+            standing.write(&mut header)?;
+        }
         header.insert_header(CACHE_CONTROL, "no-store")?;
         header.insert_header(self.request_id_header, self.request_id)?;
         if let Some(challenge) = self.challenge {

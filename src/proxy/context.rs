@@ -120,6 +120,14 @@ impl Context {
         self.connect_failures <= upstream.retries && self.connect_failures < upstream.peers()
     }
 
+    /// The last of the answer is here: the request ends its place among those in flight before its caller has the answer
+    /// in full, and may come again.
+    pub(super) fn answered(&mut self) {
+        if let Outcome::Permitted(permit) = &mut self.outcome {
+            permit.usage_mut().release();
+        }
+    }
+
     /// One more interim answer (1xx).
     ///
     /// # Errors

@@ -6,16 +6,17 @@
 
 use std::net::IpAddr;
 
-use http::header::{AUTHORIZATION, CONNECTION, COOKIE, HOST, TRANSFER_ENCODING};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TRANSFER_ENCODING};
 use http::request::Parts as RequestParts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType, OrErr as _, Result};
 
 use super::context::{Context, Outcome};
 use super::deprecated::Notice;
+use super::limited::{Standing, is_about_limits};
 use super::private;
 use super::view::Client;
 use crate::access::Permit;
@@ -40,8 +41,8 @@ const HOP_BY_HOP: [&str; 7] = [
     "trailer",
 ];
 
-/// About as many fields are added to an answer: the request id, and Pingora's `Date` and `Connection`.
-const ANSWER_FIELDS_ADDED: usize = 5;
+/// About as many fields are added to an answer: the request id, three about limits, and Pingora's `Date` and `Connection`.
+const ANSWER_FIELDS_ADDED: usize = 8;
 
 /// Makes the upstream's request of the caller's, where Pingora has made a copy of it already.
 pub(super) fn request(session: &Session, request: &mut RequestHeader, context: &Context) -> Result<()> {
@@ -162,8 +163,12 @@ pub(super) fn answer(
     parts.version = Version::HTTP_11;
     parts.headers.reserve(came.headers.len() + ANSWER_FIELDS_ADDED);
     let nominated = nominated(&came.headers);
+    let standing = Standing::of(context);
     for (name, field) in &came.headers {
-        if !HOP_BY_HOP.contains(&name.as_str()) && !nominated.contains(name) {
+        let ends_here = HOP_BY_HOP.contains(&name.as_str())
+            || nominated.contains(name)
+            || (standing.is_some() && is_about_limits(name));
+        if !ends_here {
             parts.headers.append(name.clone(), field.clone());
         }
     }
@@ -181,7 +186,23 @@ pub(super) fn answer(
         Notice::of(permit.plan(), permit.decided_at()).write(&mut answer)?;
         private::keep(&mut answer, permit)?;
     }
+    if let Some(standing) = standing {
+        standing.write(&mut answer)?;
+    }
     Ok(answer)
+}
+
+/// Whether the header is all there is of an answer (RFC 9112 section 6.3).
+pub(super) fn is_whole(session: &Session, answer: &ResponseHeader) -> bool {
+    let status = answer.status;
+    let without_body = session.req_header().method == Method::HEAD
+        || status == StatusCode::NO_CONTENT
+        || status == StatusCode::NOT_MODIFIED
+        || answer
+            .headers
+            .get(CONTENT_LENGTH)
+            .is_some_and(|length| length == "0");
+    without_body && !status.is_informational()
 }
 
 /// Fields that `Connection` nominates.

@@ -11,7 +11,7 @@ use foldhash::HashMap;
 use crate::access::{CacheResult, Code, Denial};
 use crate::api::Security;
 use crate::id::IssuerName;
-use crate::limit::Bucket;
+use crate::limit::{Bucket, LimitKind};
 use crate::snapshot::Snapshot;
 use crate::telemetry::{Counter, CounterFamily, Histogram, HistogramFamily, Level, Telemetry};
 use crate::token::Algorithm;
@@ -27,6 +27,8 @@ pub(super) struct Meters {
     apis: Vec<ApiMeters>,
     /// By the plan's index.
     plans: Vec<RequestCounters>,
+    /// The same.
+    limits: Vec<LimitCounters>,
     /// By the issuer's index; the last is for tokens whose issuer nobody accepts.
     issuers: Vec<IssuerMeters>,
     /// The places of the issuers among these, by name: a token that is refused has no more.
@@ -61,6 +63,20 @@ struct IssuerMeters {
     overloads: [Lazy; Bucket::ALL.len()],
 }
 
+/// What a limit said.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum LimitOutcome {
+    Admitted,
+    Denied,
+    Reported,
+}
+
+struct LimitCounters {
+    labels: (Box<str>, Box<str>),
+    decisions: CounterFamily<4>,
+    by_kind: [[Lazy; LimitOutcome::NAMES.len()]; LimitKind::ALL.len()],
+}
+
 struct RequestCounters {
     labels: (Box<str>, Box<str>),
     requests: CounterFamily<3>,
@@ -80,6 +96,7 @@ impl Meters {
     pub(super) fn resolve(snapshot: &Snapshot, telemetry: &Telemetry) -> Self {
         let names = snapshot.apis.iter().map(|api| api.name.as_str()).chain([NONE]);
         let plans = snapshot.plans.iter().zip(&snapshot.plan_apis);
+        let limits = plans.clone();
         let issuers = snapshot
             .issuers
             .iter()
@@ -89,6 +106,13 @@ impl Meters {
             apis: names.map(|name| ApiMeters::new(name, telemetry)).collect(),
             plans: plans
                 .map(|(plan, api)| RequestCounters::new(api.name.as_str(), plan.name.as_str(), telemetry))
+                .collect(),
+            limits: limits
+                .map(|(plan, api)| LimitCounters {
+                    labels: (api.name.as_str().into(), plan.name.as_str().into()),
+                    decisions: telemetry.limit_decisions.clone(),
+                    by_kind: Default::default(),
+                })
                 .collect(),
             issuers: issuers.map(|name| IssuerMeters::new(name, telemetry)).collect(),
             issuer_places: snapshot
@@ -149,6 +173,22 @@ impl Meters {
         }
     }
 
+    /// Counts what a kind of limit said to a caller of this plan.
+    pub(super) fn limited(&self, plan: usize, kind: LimitKind, outcome: LimitOutcome) {
+        let Some(meters) = self.limits.get(plan) else {
+            return;
+        };
+        let counters = meters.by_kind.get(kind as usize);
+        if let Some(counter) = counters.and_then(|counters| counters.get(outcome as usize)) {
+            let (api, plan) = &meters.labels;
+            let name = LimitOutcome::NAMES
+                .get(outcome as usize)
+                .copied()
+                .unwrap_or_default();
+            counter.inc(|| meters.decisions.child(&[api, plan, kind.name(), name]));
+        }
+    }
+
     /// The meters of an issuer, or of what has none.
     fn issuer(&self, name: Option<&IssuerName>) -> Option<&IssuerMeters> {
         name.and_then(|name| self.issuer_places.get(name))
@@ -198,6 +238,12 @@ impl Meters {
         self.in_flight.inc();
         InFlight(Arc::clone(&self.in_flight))
     }
+}
+
+// === impl LimitOutcome ===
+
+impl LimitOutcome {
+    const NAMES: [&str; 3] = ["admitted", "denied", "reported"];
 }
 
 // === impl ApiMeters ===

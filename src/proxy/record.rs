@@ -9,11 +9,14 @@ use pingora::proxy::Session;
 use tracing_appender::non_blocking::NonBlocking;
 
 use super::context::{Context, Outcome};
+use super::meters::LimitOutcome;
 use crate::access::{Caller, Cause, Code, Permit};
 use crate::api::Api;
 use crate::credential::{Credential, extract};
 use crate::identity::Identity;
+use crate::limit::{LevelName, LimitKind};
 use crate::telemetry::AccessRecord;
+use crate::time::Clock;
 
 /// Bytes of the token's digest that are logged: enough to tell any two tokens apart.
 const DIGEST_BYTES: usize = 16;
@@ -87,6 +90,7 @@ pub(super) fn finish(session: &Session, context: &Context, log: Option<&AccessLo
         .filter(|_| status != 0)
         .map_or(status, Code::status);
     meters.answered(api, facts.plan.map(|(index, _)| index), class_of);
+    limits(session, context);
     meters.decided(
         facts.permit.map(|permit| permit.plan().security),
         context.access_duration,
@@ -100,6 +104,46 @@ pub(super) fn finish(session: &Session, context: &Context, log: Option<&AccessLo
             .and_then(|answer| answer.headers.get("grpc-status"))
             .and_then(|status| status.to_str().ok()?.parse().ok());
         write(session, context, &facts, &times, (status, grpc_status), log);
+    }
+}
+
+/// Counts what the limits said, and the bytes that a quota of bytes is for.
+fn limits(session: &Session, context: &Context) {
+    let meters = &context.live.meters;
+    match &context.outcome {
+        Outcome::Permitted(permit) => {
+            let (plan, usage) = (permit.plan().index, permit.usage());
+            for (_, kind) in usage.admitted() {
+                meters.limited(plan, kind, LimitOutcome::Admitted);
+            }
+            for (_, kind) in usage.reported() {
+                meters.limited(plan, kind, LimitOutcome::Reported);
+            }
+            if usage.counts_bytes() {
+                let bytes = session
+                    .body_bytes_read()
+                    .saturating_add(session.body_bytes_sent());
+                usage.bytes(bytes as u64, Clock.now());
+            }
+        }
+        Outcome::Denied(denial) => {
+            if let (Cause::Limit(exceeded), Some(plan)) = (&denial.cause, &denial.plan) {
+                meters.limited(plan.index, exceeded.kind, LimitOutcome::Denied);
+            }
+        }
+        Outcome::Undecided => {}
+    }
+}
+
+/// The limit that was exceeded, whether that was a denial or was only reported.
+fn exceeded(context: &Context) -> Option<(LevelName, LimitKind)> {
+    match &context.outcome {
+        Outcome::Permitted(permit) => permit.usage().reported().next(),
+        Outcome::Denied(denial) => match &denial.cause {
+            Cause::Limit(exceeded) => Some((exceeded.level, exceeded.kind)),
+            _ => None,
+        },
+        Outcome::Undecided => None,
     }
 }
 
@@ -195,6 +239,7 @@ fn write(
     };
     let digest = bearer.as_ref().map(|bearer| token_digest(&bearer.token));
     let source = bearer.and_then(|bearer| bearer.source);
+    let exceeded = exceeded(context);
     let record = AccessRecord {
         time_unix_millis: u64::try_from(context.now.millis()).unwrap_or_default(),
         request_id: &context.request_id,
@@ -218,6 +263,8 @@ fn write(
         subject: facts.identity.and_then(|identity| identity.subject.as_deref()),
         token_digest: digest.as_deref(),
         token_from: source.map(|source| source.kind().name()),
+        limit_level: exceeded.map(|(level, _)| level.name()),
+        limit_kind: exceeded.map(|(_, kind)| kind.name()),
         claims: &claims,
         bytes_in: session.body_bytes_read() as u64,
         bytes_out: session.body_bytes_sent() as u64,

@@ -174,7 +174,7 @@ async fn exchange(session: &mut Session, client: &mut Client, context: &mut Cont
 async fn answer(
     session: &mut Session,
     client: &mut Client,
-    context: &Context,
+    context: &mut Context,
     head: bool,
 ) -> Result<Option<Instant>> {
     let mut ended = client.is_body_done();
@@ -193,12 +193,18 @@ async fn answer(
         ended = client.is_body_done();
         tasks.push(HttpTask::Body(chunk, ended));
     }
+    if ended {
+        context.answered();
+    }
     write(session, tasks).await?;
     let mut last_byte = None;
     while !ended {
         let chunk = unless_gone(session, client.read_body_bytes()).await?;
         ended = client.is_body_done();
         last_byte = ended.then(Instant::now);
+        if ended {
+            context.answered();
+        }
         write(session, vec![HttpTask::Body(chunk, ended)]).await?;
     }
     Ok(last_byte)

@@ -28,8 +28,7 @@ const FORWARDED_HOPS_MAX: usize = 32;
 pub(super) struct Accepted<'s> {
     host: &'s str,
     path: Cow<'s, str>,
-    /// The length that the request declares for its body.
-    pub(super) body_bytes: Option<u64>,
+    body_bytes: Option<u64>,
 }
 
 /// Who is calling.
@@ -132,6 +131,7 @@ impl Accepted<'_> {
             path: &self.path,
             query: request.uri.query(),
             headers: &request.headers,
+            body_bytes: self.body_bytes,
             client,
         }
     }

@@ -10,24 +10,25 @@ use std::sync::Arc;
 use super::api_keys;
 use super::audiences::{self, Said};
 use super::issuers::{Draft as IssuerDraft, Shared};
-use super::requirements::{
-    compile_claims, compile_methods, compile_pattern, compile_resources, compile_rule, judge_keyless,
-};
+use super::limits::{Of, Tiers};
+use super::requirements::{compile_claims, compile_resources, compile_rule, judge_keyless};
+use super::routes::{self, RouteDraft};
 use super::server::HttpSettings;
 use super::upstreams::{Upstreams, find_upstream};
 use super::{KeptClaims, Names, headers, mistake, refused, shown, unknown};
 use super::{life, token_from};
 use crate::api::{
-    Accepted, Api, ClaimHeader, ClaimHeaders, HeaderEncoding, Life, OfferedPlan, Plan, Plans, Route,
-    Schedule, Security, Stages, Terms,
+    Accepted, Api, ClaimHeader, ClaimHeaders, HeaderEncoding, Life, Limited, OfferedPlan, Part, Plan, Plans,
+    Route, Schedule, Security, Stages, Terms,
 };
-use crate::authorization::{RequiredClaim, RequiredScopes, Requirements, Resources, ScopeMatch, is_scope};
+use crate::authorization::{RequiredClaim, Requirements, Resources};
 use crate::config::{self, Located, Mistake, Mistakes, Place};
 use crate::credential::Source;
 use crate::id::{ApiName, PlanId, PlanName, parse_name};
 use crate::identity::{ClaimMapping, ClaimPath};
+use crate::limit::Subject;
 use crate::predicate::Predicate;
-use crate::route::{ContextPath, HostPattern, MethodSet, RoutePattern, Table, TableBuilder, TableError};
+use crate::route::{ContextPath, HostPattern, Table, TableBuilder, TableError};
 use crate::upstream::Upstream;
 
 /// An API that has been judged.
@@ -42,6 +43,7 @@ pub(super) struct ApiDraft {
     claim_headers: ClaimHeaders,
     forward_credential: bool,
     body_bytes_max: u64,
+    limits: Option<Limited>,
     pub(super) plans: Vec<PlanDraft>,
     routes: Vec<RouteDraft>,
 }
@@ -60,14 +62,7 @@ pub(super) struct PlanDraft {
     selection_rule: Option<Predicate>,
     resources: Resources,
     claims: Vec<RequiredClaim>,
-}
-
-#[derive(Debug)]
-struct RouteDraft {
-    place: Place,
-    pattern: RoutePattern,
-    methods: MethodSet,
-    route: Arc<Route>,
+    limits: Box<[Part]>,
 }
 
 /// What requests find.
@@ -78,15 +73,29 @@ pub(super) struct Published {
     pub(super) plan_apis: Vec<Arc<Api>>,
 }
 
+/// What APIs refer to.
+#[derive(Clone, Copy)]
+pub(super) struct Around<'a> {
+    pub(super) http: &'a HttpSettings,
+    pub(super) shared: &'a Shared,
+    pub(super) issuers: &'a [IssuerDraft],
+    pub(super) upstreams: &'a Upstreams,
+    pub(super) tiers: &'a Tiers<'a>,
+}
+
 pub(super) fn drafts(
     written: Vec<config::Api>,
-    http: &HttpSettings,
-    shared: &Shared,
-    issuers: &[IssuerDraft],
-    upstreams: &Upstreams,
+    around: Around<'_>,
     kept: &mut KeptClaims,
     mistakes: &mut Mistakes,
 ) -> Vec<ApiDraft> {
+    let Around {
+        http,
+        shared: _,
+        issuers,
+        upstreams,
+        tiers,
+    } = around;
     let mut names = Names::default();
     let mut drafts = Vec::new();
     for api in written {
@@ -103,6 +112,7 @@ pub(super) fn drafts(
             claim_header_encoding,
             forward_credential,
             body_bytes_max,
+            limits: own_limits,
             plans,
             routes,
         } = api;
@@ -122,15 +132,7 @@ pub(super) fn drafts(
                 config::HeaderEncoding::Refuse => HeaderEncoding::Refuse,
             },
         };
-        let plans = compile_plans(
-            plans,
-            &claim_headers.fields,
-            http,
-            shared,
-            issuers,
-            kept,
-            mistakes,
-        );
+        let plans = compile_plans(&name.value, plans, &claim_headers.fields, around, kept, mistakes);
         api_keys::tell_apart(
             &name,
             plans.iter().map(|plan| (plan.security, &*plan.sources)),
@@ -148,9 +150,19 @@ pub(super) fn drafts(
             .into_iter()
             .enumerate()
             .filter_map(|(index, route)| {
-                compile_route(route, index, upstream.as_ref(), upstreams, kept, mistakes)
+                routes::compile(
+                    route,
+                    index,
+                    &name.value,
+                    upstream.as_ref(),
+                    around,
+                    kept,
+                    mistakes,
+                )
             })
             .collect();
+        let subject = || Subject::Api(ApiName::new(name.value.as_str()));
+        let limits = tiers.limited(own_limits, subject, mistakes);
         drafts.push(ApiDraft {
             name,
             hosts,
@@ -161,6 +173,7 @@ pub(super) fn drafts(
             claim_headers,
             forward_credential,
             body_bytes_max: body_bytes_max.unwrap_or(http.body_bytes_max),
+            limits,
             plans,
             routes,
         });
@@ -198,6 +211,7 @@ pub(super) fn publish(
             claim_headers,
             forward_credential,
             body_bytes_max,
+            limits,
             plans,
             routes,
         } = draft;
@@ -223,6 +237,7 @@ pub(super) fn publish(
             strip_context_path,
             forward_credential,
             body_bytes_max,
+            limits,
         });
         published
             .plan_apis
@@ -237,6 +252,7 @@ pub(super) fn publish(
             index: None,
             upstream,
             requirements: Requirements::default(),
+            limits: None,
         });
         match table.insert(&hosts, &context, api, listed, Some(open)) {
             Ok(()) => {}
@@ -326,6 +342,7 @@ fn offer(
             selection_rule: draft.selection_rule,
             resources: draft.resources,
             claims: draft.claims,
+            limits: draft.limits,
         });
         all.push(Arc::clone(&plan));
         own.push(Arc::clone(&plan));
@@ -360,14 +377,20 @@ fn offer(
 }
 
 fn compile_plans(
+    api: &str,
     written: Vec<config::Plan>,
     claim_headers: &[ClaimHeader],
-    http: &HttpSettings,
-    shared: &Shared,
-    issuers: &[IssuerDraft],
+    around: Around<'_>,
     kept: &mut KeptClaims,
     mistakes: &mut Mistakes,
 ) -> Vec<PlanDraft> {
+    let Around {
+        http,
+        shared,
+        issuers,
+        upstreams: _,
+        tiers,
+    } = around;
     let mut names = Names::default();
     let mut keyless: Vec<(Place, Schedule)> = Vec::new();
     let mut plans = Vec::new();
@@ -389,6 +412,7 @@ fn compile_plans(
             selection_rule,
             resources,
             claims,
+            limits: own_limits,
         } = plan;
         judge_name("the plan", &name, mistakes);
         names.claim("the plan", &name.value, &name.place, mistakes);
@@ -451,12 +475,19 @@ fn compile_plans(
         };
         let selection_rule =
             selection_rule.and_then(|rule| compile_rule(&rule, security != Security::Jwt, kept, mistakes));
+        let subscription_required = subscription_validation.is_none_or(|flag| flag.value);
+        let of = match subscription_required && security != Security::Keyless {
+            true => Of::Subscriptions(security),
+            false => Of::Callers(security),
+        };
+        let id = PlanId::of(api, &name.value);
+        let limits = tiers.of_plan(own_limits, (&id, of), kept, mistakes);
         plans.push(PlanDraft {
             name,
             security,
             schedule,
             validation,
-            subscription_required: subscription_validation.is_none_or(|flag| flag.value),
+            subscription_required,
             sources: match security {
                 Security::ApiKey => api_keys::compile(api_key.as_ref(), claim_headers, http, mistakes),
                 Security::Jwt | Security::Keyless => {
@@ -469,6 +500,7 @@ fn compile_plans(
             selection_rule,
             resources: compile_resources(resources, mistakes),
             claims: compile_claims(claims, kept),
+            limits,
         });
     }
     plans
@@ -529,59 +561,6 @@ fn jwt_plan(
             }
         }
     }
-}
-
-fn compile_route(
-    written: config::Route,
-    index: usize,
-    api_upstream: Option<&Arc<Upstream>>,
-    upstreams: &Upstreams,
-    kept: &mut KeptClaims,
-    mistakes: &mut Mistakes,
-) -> Option<RouteDraft> {
-    let config::Route {
-        path,
-        methods,
-        scopes,
-        scope_match,
-        claims,
-        audiences,
-        upstream,
-    } = written;
-    let pattern = compile_pattern(&path, mistakes);
-    let methods = compile_methods(&methods, &path.place, mistakes);
-    for scope in scopes.iter().filter(|scope| !is_scope(&scope.value)) {
-        mistakes.push(mistake(
-            scope,
-            "the scope",
-            "may hold only visible ASCII without `\"` and `\\`",
-        ));
-    }
-    let upstream = match &upstream {
-        Some(name) => find_upstream(name, upstreams, mistakes),
-        None => api_upstream.map(Arc::clone),
-    };
-    let scope_match = match scope_match {
-        config::ScopeMatch::Any => ScopeMatch::Any,
-        config::ScopeMatch::All => ScopeMatch::All,
-    };
-    let scopes = scopes.into_iter().map(|scope| scope.value.into()).collect();
-    let requirements = Requirements {
-        scopes: RequiredScopes::new(scopes, scope_match),
-        claims: compile_claims(claims, kept),
-        audiences: audiences.into_iter().map(|name| name.value.into()).collect(),
-    };
-    let route = Arc::new(Route {
-        index: Some(index),
-        upstream: upstream?,
-        requirements,
-    });
-    Some(RouteDraft {
-        place: path.place,
-        pattern: pattern?,
-        methods: methods?,
-        route,
-    })
 }
 
 fn compile_hosts(written: &[Located<String>], mistakes: &mut Mistakes) -> Vec<HostPattern> {

@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 pub use crate::config::{Setting, Spot, Written};
 
 use super::{forgery, issuers, server};
-use crate::config::{ClaimMapping, Config, Located, Place, Security};
+use crate::config::{ClaimMapping, Config, Limits, Located, Place, Security};
 use crate::id::PlanId;
 
 /// The places of one configuration.
@@ -22,6 +22,8 @@ pub struct Places {
     pub issuers: HashMap<Box<str>, IssuerPlaces>,
     /// By name.
     pub upstreams: HashMap<Box<str>, Written>,
+    /// `[[tier]]`, by name.
+    pub tiers: HashMap<Box<str>, Written>,
     /// By name.
     pub apis: HashMap<Box<str>, ApiPlaces>,
     /// By id.
@@ -58,6 +60,8 @@ pub struct ApiPlaces {
     pub hosts: Vec<Box<str>>,
     /// Each header of `claim_headers`, with its claim.
     pub claim_headers: Vec<(Box<str>, Box<str>, Spot)>,
+    /// The tier that it refers to.
+    pub tier: Option<Box<str>>,
     /// `[[api.plan]]`, in the order written, on offer or not.
     pub plans: Vec<PlanPlaces>,
     /// `[[api.route]]`, in the order written.
@@ -73,6 +77,8 @@ pub struct PlanPlaces {
     pub security: &'static str,
     /// `[[api.plan]]`
     pub table: Written,
+    /// The tier that it refers to.
+    pub tier: Option<Box<str>>,
 }
 
 /// Where a route was written.
@@ -84,6 +90,8 @@ pub struct RoutePlaces {
     pub methods: Vec<Box<str>>,
     /// `[[api.route]]`
     pub table: Written,
+    /// The tier that it refers to.
+    pub tier: Option<Box<str>>,
 }
 
 /// Where an application was written.
@@ -93,6 +101,8 @@ pub struct ApplicationPlaces {
     pub table: Written,
     /// Its client ids: the issuer if only one may vouch for it, and the id.
     pub client_ids: Vec<(Option<Box<str>>, Box<str>, Spot)>,
+    /// The tier that it refers to.
+    pub tier: Option<Box<str>>,
 }
 
 /// The tables that were written, by their paths, still to be handed out.
@@ -152,6 +162,10 @@ impl Places {
             let name = upstream.name.value.as_str().into();
             places.upstreams.insert(name, table);
         }
+        for tier in &config.tiers {
+            let Some(table) = tables.next("tier") else { break };
+            places.tiers.insert(tier.name.value.as_str().into(), table);
+        }
         for api in &config.apis {
             let Some(api_places) = tables.api(api) else { break };
             let name = api.name.value.as_str().into();
@@ -167,9 +181,15 @@ impl Places {
             });
             let client_ids = client_ids.collect();
             let id = application.id.value.as_str().into();
-            places
-                .applications
-                .insert(id, ApplicationPlaces { table, client_ids });
+            let tier = tier(&application.limits);
+            places.applications.insert(
+                id,
+                ApplicationPlaces {
+                    table,
+                    client_ids,
+                    tier,
+                },
+            );
         }
         for subscription in &config.subscriptions {
             let Some(table) = tables.next("subscription") else {
@@ -212,6 +232,7 @@ impl Tables {
                     Security::Keyless => "keyless",
                 },
                 table: self.next("api.plan")?,
+                tier: tier(&plan.limits),
             })
         });
         let plans = plans.collect();
@@ -220,6 +241,7 @@ impl Tables {
                 path: route.path.value.as_str().into(),
                 methods: texts(&route.methods),
                 table: self.next("api.route")?,
+                tier: tier(&route.limits),
             })
         });
         let routes = routes.collect();
@@ -235,10 +257,15 @@ impl Tables {
             context_path: api.context_path.value.as_str().into(),
             hosts: texts(&api.hosts),
             claim_headers: headers.collect(),
+            tier: tier(&api.limits),
             plans,
             routes,
         })
     }
+}
+
+fn tier(limits: &Limits) -> Option<Box<str>> {
+    limits.tier.as_ref().map(|tier| tier.value.as_str().into())
 }
 
 fn spot(place: &Place) -> Spot {

@@ -4,27 +4,39 @@
 //! first; so an overlap is refused here, also between "in tokens of this issuer" and "in tokens of any".
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::apis::{ApiDraft, PlanDraft, judge_name};
 use super::issuers::Draft as IssuerDraft;
+use super::limits::Tiers;
 use super::{Names, mistake, shown, unknown};
 use crate::api::{Schedule, Security, Stage};
 use crate::config::{self, Located, Mistake, Mistakes, Place, Validation};
 use crate::id::{ApplicationId, IssuerName, PlanId};
+use crate::limit::Limits;
 use crate::subscription::{
     ClaimSet, Declared, DeclaredApplication, DeclaredSubscription, Standing, Status, Terms,
 };
 use crate::time::UnixTime;
 
+/// What callers refer to.
+pub(super) struct Known<'k> {
+    pub(super) issuers: &'k [IssuerDraft],
+    pub(super) apis: &'k [ApiDraft],
+    pub(super) tiers: &'k Tiers<'k>,
+}
+
+/// What is declared, and what applications may use.
 pub(super) fn compile(
     applications: Vec<config::Application>,
     subscriptions: Vec<config::Subscription>,
-    issuers: &[IssuerDraft],
-    apis: &[ApiDraft],
+    known: Known<'_>,
     now: UnixTime,
     warnings: &mut Vec<String>,
     mistakes: &mut Mistakes,
-) -> Declared {
+) -> (Declared, foldhash::HashMap<ApplicationId, Arc<Limits>>) {
+    let Known { issuers, apis, tiers } = known;
+    let mut limited = foldhash::HashMap::default();
     let mut ids = Names::default();
     let mut clients = Clients::default();
     let mut sets = ClaimSets::default();
@@ -38,6 +50,7 @@ pub(super) fn compile(
             claim_sets,
             audience,
             suspended,
+            limits,
         } = application;
         judge_name("the application", &id, mistakes);
         ids.claim("the application", &id.value, &id.place, mistakes);
@@ -53,6 +66,9 @@ pub(super) fn compile(
             let issuer = issuer.map(|issuer| issuer.value);
             clients.claim(issuer.as_deref(), &client, mistakes);
             own.push((issuer.map(IssuerName::new), client.value.into()));
+        }
+        if let Some(limits) = tiers.limits(limits, mistakes) {
+            limited.insert(ApplicationId::new(id.value.as_str()), limits);
         }
         declared.applications.push(DeclaredApplication {
             id: ApplicationId::new(id.value),
@@ -81,7 +97,7 @@ pub(super) fn compile(
             declared.subscriptions.push(subscription);
         }
     }
-    declared
+    (declared, limited)
 }
 
 /// Whose each client id is.

@@ -109,6 +109,7 @@ impl Memory {
             files: self,
             key_ring,
             stages,
+            counters: &crate::limit::LocalCounters::default(),
             now: NOW,
             generation: 7,
         };

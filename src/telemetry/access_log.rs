@@ -32,7 +32,7 @@ pub const LINE_BYTES_MAX: usize =
     6 * (PATH_BYTES_MAX + TEXTS * TEXT_BYTES_MAX + CLAIMS_MAX * 2 * TEXT_BYTES_MAX) + CLAIMS_MAX * 6 + 2048;
 
 /// Fields of [`AccessRecord`] that are texts, the path not among them.
-const TEXTS: usize = 15;
+const TEXTS: usize = 17;
 
 /// What a cut text ends with.
 const CUT: &str = "…";
@@ -96,6 +96,13 @@ pub struct AccessRecord<'r> {
     /// `header`, `cookie` or `query`; absent for a token in `Authorization`.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "text_if_any")]
     pub token_from: Option<&'r str>,
+    /// Whose limit was exceeded: `api`, `route`, `plan`, `application`, `client` or `claim`; with outcome `permit` it was
+    /// only reported.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "text_if_any")]
+    pub limit_level: Option<&'r str>,
+    /// What kind of limit: `rate`, `spike_arrest`, `quota`, `bandwidth` or `concurrency`.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "text_if_any")]
+    pub limit_kind: Option<&'r str>,
     /// Claims that the operator wants logged, by their local names, at most [`CLAIMS_MAX`].
     #[serde(skip_serializing_if = "<[_]>::is_empty", serialize_with = "claims")]
     pub claims: &'r [(&'r str, &'r Value)],

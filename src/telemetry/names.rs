@@ -259,6 +259,31 @@ pub const KEY_LAST_USED: Named<Gauge, 2> = Named::gauge(
     ["issuer", "kid"],
 );
 
+// === limits ===
+
+/// Each request once for each kind of limit that it came by. `kind` is `rate`, `spike_arrest`, `quota`, `bandwidth` or
+/// `concurrency`; `outcome` is `admitted`, `denied`, or `reported` where `on_exceed` lets pass what exceeds.
+pub const LIMIT_DECISIONS: Named<Counter, 4> = Named::counter(
+    "tollgate_limit_decisions_total",
+    "Requests that came by a limit, by its kind and what became of them.",
+    ["api", "plan", "kind", "outcome"],
+);
+
+/// Rises where strangers come from more addresses, or show more values of a claim, than there are places: whoever is
+/// forgotten begins with a full limit.
+pub const LIMIT_KEYS_FORGOTTEN: Named<Counter, 0> = Named::counter(
+    "tollgate_limit_keys_forgotten_total",
+    "Addresses and values of claims whose count was forgotten to make room for another.",
+    [],
+);
+
+/// What is counted goes on being counted, and would be lost by a restart.
+pub const COUNTERS_FAILING: Named<Gauge, 0> = Named::gauge(
+    "tollgate_counters_failing",
+    "1 while the counts of quotas could not be written to the store, else 0.",
+    [],
+);
+
 // === the cache of verified tokens ===
 
 /// Together with misses and stale entries: every bearer token that was looked at.
@@ -390,6 +415,9 @@ pub const ALL: &[Description] = &[
     JWKS_KEYS.describe(),
     JWKS_QUARANTINED.describe(),
     KEY_LAST_USED.describe(),
+    LIMIT_DECISIONS.describe(),
+    LIMIT_KEYS_FORGOTTEN.describe(),
+    COUNTERS_FAILING.describe(),
     TOKEN_CACHE_HITS.describe(),
     TOKEN_CACHE_MISSES.describe(),
     TOKEN_CACHE_STALE.describe(),

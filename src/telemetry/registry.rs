@@ -50,6 +50,12 @@ pub struct Telemetry {
     pub verifications_refused: CounterFamily<2>,
     /// [`names::FORGERY_NANOSECONDS`]: `issuer`.
     pub forgery_nanoseconds: CounterFamily<1>,
+    /// [`names::LIMIT_DECISIONS`]: `api`, `plan`, `kind`, `outcome`.
+    pub limit_decisions: CounterFamily<4>,
+    /// [`names::LIMIT_KEYS_FORGOTTEN`].
+    pub limit_keys_forgotten: Arc<Counter>,
+    /// [`names::COUNTERS_FAILING`].
+    pub counters_failing: Arc<Gauge>,
     /// [`names::JWKS_REFRESHES`]: `issuer`, `result`.
     pub jwks_refreshes: CounterFamily<2>,
     /// [`names::JWKS_AGE`]: `issuer`.
@@ -135,6 +141,9 @@ impl Telemetry {
             token_verify: registrar.family(&names::TOKEN_VERIFY)?,
             verifications_refused: registrar.family(&names::VERIFICATIONS_REFUSED)?,
             forgery_nanoseconds: registrar.family(&names::FORGERY_NANOSECONDS)?,
+            limit_decisions: registrar.family(&names::LIMIT_DECISIONS)?,
+            limit_keys_forgotten: registrar.single(&names::LIMIT_KEYS_FORGOTTEN)?,
+            counters_failing: registrar.single(&names::COUNTERS_FAILING)?,
             jwks_refreshes: registrar.family(&names::JWKS_REFRESHES)?,
             jwks_age: registrar.family(&names::JWKS_AGE)?,
             jwks_keys: registrar.family(&names::JWKS_KEYS)?,

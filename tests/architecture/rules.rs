@@ -78,7 +78,12 @@ pub(crate) struct Neighbour {
     pub(crate) reason: &'static str,
 }
 
-pub(crate) const NEIGHBOURS: [Neighbour; 2] = [
+pub(crate) const NEIGHBOURS: [Neighbour; 3] = [
+    Neighbour {
+        user: "subscription",
+        used: "limit",
+        reason: "what was used under an agreement lives in its entry, so that it survives whatever the entry does",
+    },
     Neighbour {
         user: "mint",
         used: "token",

@@ -394,8 +394,11 @@ fn a_key_shows_an_application_and_no_identity() {
     assert!(caller.identity().is_none() && permit.headers().is_empty());
     assert_eq!(caller.application.as_ref().unwrap().id.as_str(), "a");
     assert_eq!(caller.subscription.as_ref().unwrap().plan.as_str(), "all/keys");
-    use Stage::{ApiKey, Authorization, Credential, Route, Subscription};
-    assert_eq!(passed.0, [Route, Credential, ApiKey, Subscription, Authorization]);
+    use Stage::{ApiKey, Authorization, Credential, Limits, Route, Subscription};
+    assert_eq!(
+        passed.0,
+        [Route, Credential, ApiKey, Subscription, Authorization, Limits]
+    );
     let shown = format!("{:?} {:?}", permit, scene.index);
     assert!(!shown.contains("Basic"), "{shown}");
     // The id of this key is its text; nothing else shows it.

@@ -45,6 +45,7 @@ impl Gateway {
             files: &files,
             key_ring: &KeyRing::default(),
             stages: &Stages::default(),
+            counters: &crate::limit::LocalCounters::default(),
             now: NOW,
             generation: 1,
         };
@@ -70,6 +71,7 @@ impl Gateway {
             index: &self.index,
             verdicts: &self.verdicts,
             forgeries: &Forgeries::default(),
+            counting: crate::access::Counting::Takes(&crate::limit::LocalCounters::default()),
         };
         let mut headers = HeaderMap::new();
         let field = format!("Bearer {token}").parse().unwrap();
@@ -80,6 +82,7 @@ impl Gateway {
             path: "/orders",
             query: None,
             headers: &headers,
+            body_bytes: None,
             client: None,
         };
         match evaluate(&plane, &view, now, &mut ()) {

@@ -163,6 +163,7 @@ impl Life {
             index: &self.index,
             verdicts,
             forgeries: &Forgeries::default(),
+            counting: crate::access::Counting::Takes(&crate::limit::LocalCounters::default()),
         };
         let mut headers = HeaderMap::new();
         headers.insert(
@@ -175,6 +176,7 @@ impl Life {
             path,
             query: None,
             headers: &headers,
+            body_bytes: None,
             client: None,
         };
         match evaluate(&plane, &view, self.now, &mut ()) {
@@ -222,6 +224,7 @@ fn configured(key_ring: &KeyRing, role: &str, step: &str, audience_from: &str, l
         files: &files,
         key_ring,
         stages: &Stages::default(),
+        counters: &crate::limit::LocalCounters::default(),
         now: NOW,
         generation: 1,
     };

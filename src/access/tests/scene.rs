@@ -25,6 +25,7 @@ pub(super) struct Scene {
     pub(super) index: Index,
     verdicts: Cache<Arc<Verdict>>,
     pub(super) forgeries: Forgeries,
+    pub(super) counters: crate::limit::LocalCounters,
 }
 
 // === impl Scene ===
@@ -41,6 +42,7 @@ impl Scene {
             files: &files,
             key_ring: &KeyRing::default(),
             stages: &Stages::default(),
+            counters: &crate::limit::LocalCounters::default(),
             now: NOW,
             generation: 1,
         };
@@ -53,6 +55,7 @@ impl Scene {
             index,
             verdicts: Cache::new(64),
             forgeries: Forgeries::default(),
+            counters: crate::limit::LocalCounters::default(),
         }
     }
 
@@ -79,6 +82,7 @@ impl Scene {
             index: &self.index,
             verdicts: &self.verdicts,
             forgeries: &self.forgeries,
+            counting: crate::access::Counting::Takes(&self.counters),
         };
         let view = RequestView {
             method: &request.method,
@@ -86,6 +90,7 @@ impl Scene {
             path: &request.path,
             query: request.query.as_deref(),
             headers: &request.headers,
+            body_bytes: None,
             client,
         };
         evaluate(&plane, &view, now, passed)

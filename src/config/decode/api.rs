@@ -4,6 +4,7 @@
 //! read as "none" by one person and as "no limit" by the next.
 
 use super::issuer::{audience_from, audiences};
+use super::limits::{OF_API, OF_PLAN, OF_ROUTE, limits};
 use super::requirements::{RESOURCES, claims, resources};
 use super::server::BODY_BYTES_MAX;
 use crate::config::place::Located;
@@ -32,8 +33,13 @@ pub(super) static API: Shape = Shape {
         Key::Table("plan", &PLAN),
         Key::Table("route", &ROUTE),
         Key::Later("cors"),
-        Key::Later("rate"),
-        Key::Later("quota"),
+        Key::Value("tier"),
+        Key::Table("rate", &OF_API.rate),
+        Key::Table("quota", &OF_API.quota),
+        Key::Table("spike_arrest", &OF_API.spike_arrest),
+        Key::Table("bandwidth", &OF_API.bandwidth),
+        Key::Value("concurrency"),
+        Key::Value("on_exceed"),
     ],
 };
 
@@ -51,18 +57,19 @@ static PLAN: Shape = Shape {
         Key::Value("stage"),
         Key::Value("validation"),
         Key::Value("subscription_validation"),
-        Key::Later("rate"),
-        Key::Later("quota"),
-        Key::Later("spike_arrest"),
-        Key::Later("concurrency"),
-        Key::Later("bandwidth"),
-        Key::Later("tier"),
         Key::Value("selection_rule"),
         Key::Value("publish_at"),
         Key::Value("deprecate_at"),
         Key::Value("close_at"),
         Key::Table("resources", &RESOURCES),
         Key::Value("claims"),
+        Key::Value("tier"),
+        Key::Table("rate", &OF_PLAN.rate),
+        Key::Table("quota", &OF_PLAN.quota),
+        Key::Table("spike_arrest", &OF_PLAN.spike_arrest),
+        Key::Table("bandwidth", &OF_PLAN.bandwidth),
+        Key::Value("concurrency"),
+        Key::Value("on_exceed"),
     ],
 };
 
@@ -87,10 +94,15 @@ static ROUTE: Shape = Shape {
         Key::Value("scopes"),
         Key::Value("scope_match"),
         Key::Value("upstream"),
-        Key::Later("rate"),
-        Key::Later("quota"),
         Key::Value("claims"),
         Key::Value("audiences"),
+        Key::Value("tier"),
+        Key::Table("rate", &OF_ROUTE.rate),
+        Key::Table("quota", &OF_ROUTE.quota),
+        Key::Table("spike_arrest", &OF_ROUTE.spike_arrest),
+        Key::Table("bandwidth", &OF_ROUTE.bandwidth),
+        Key::Value("concurrency"),
+        Key::Value("on_exceed"),
         Key::Later("timeout"),
         Key::Later("websocket"),
     ],
@@ -117,6 +129,7 @@ pub(super) fn api(value: Value<'_>) -> Option<Api> {
         ),
         forward_credential: table.or_default("forward_credential", Value::boolean),
         body_bytes_max: table.optional("body_bytes_max", |value| value.integer(0..=BODY_BYTES_MAX)),
+        limits: limits(&table, &OF_API),
         plans: table
             .optional("plan", |value| value.tables("[[api.plan]]", plan))
             .unwrap_or_default(),
@@ -166,6 +179,7 @@ fn plan(value: Value<'_>) -> Option<Plan> {
         selection_rule: table.optional("selection_rule", Value::text),
         resources: table.optional("resources", resources).unwrap_or_default(),
         claims: table.or_default("claims", claims),
+        limits: limits(&table, &OF_PLAN),
         name: name?,
         security: security?,
     })
@@ -224,6 +238,7 @@ fn route(value: Value<'_>) -> Option<Route> {
         claims: table.or_default("claims", claims),
         audiences: table.or_default("audiences", Value::texts_not_empty),
         upstream: table.optional("upstream", Value::text),
+        limits: limits(&table, &OF_ROUTE),
         path: path?,
     })
 }

@@ -1,6 +1,7 @@
 //! `[[application]]` and `[[subscription]]`: who may call what.
 //! Dates must carry their offset from UTC: a local one would begin and end with the machine's time zone.
 
+use super::limits::{OF_APPLICATION, limits};
 use crate::config::place::Located;
 use crate::config::schema::{Application, ClaimSet, ClientId, Subscription, SubscriptionStatus};
 use crate::config::table::{Key, Shape};
@@ -17,6 +18,13 @@ pub(super) static APPLICATION: Shape = Shape {
         Key::Value("audience"),
         Key::Value("suspended"),
         Key::Value("claim_sets"),
+        Key::Value("tier"),
+        Key::Table("rate", &OF_APPLICATION.rate),
+        Key::Table("quota", &OF_APPLICATION.quota),
+        Key::Table("spike_arrest", &OF_APPLICATION.spike_arrest),
+        Key::Table("bandwidth", &OF_APPLICATION.bandwidth),
+        Key::Value("concurrency"),
+        Key::Value("on_exceed"),
         Key::Later("api_keys"),
     ],
 };
@@ -50,6 +58,7 @@ pub(super) fn application(value: Value<'_>) -> Option<Application> {
         claim_sets: table.optional("claim_sets", claim_sets).unwrap_or_default(),
         audience: table.optional("audience", Value::text),
         suspended: table.optional("suspended", Value::boolean).unwrap_or_default(),
+        limits: limits(&table, &OF_APPLICATION),
         id: id?,
     })
 }

@@ -87,7 +87,8 @@ fn keys_that_do_not_exist() {
 #[test]
 fn keys_of_other_versions() {
     let tables: [(&str, &str, &[&str]); 8] = [
-        ("", "", &["counters", "follow", "token_service"]),
+        ("", "", &["follow", "token_service"]),
+        ("[counters]\n", "", &["url"]),
         ("[[listener]]\naddress = \"127.0.0.1:1\"\n", "", &["tls", "http2"]),
         (
             "[[issuer]]\nname = \"a\"\nalgorithms = [\"a\"]\n",
@@ -102,24 +103,12 @@ fn keys_of_other_versions() {
         (
             "[[api]]\nname = \"a\"\ncontext_path = \"/\"\nupstream = \"u\"\n",
             "",
-            &["cors", "rate", "quota"],
-        ),
-        (
-            "[[api]]\nname = \"a\"\ncontext_path = \"/\"\nupstream = \"u\"\n[[api.plan]]\nname = \"p\"\nsecurity = \"jwt\"\n",
-            "",
-            &[
-                "rate",
-                "quota",
-                "spike_arrest",
-                "concurrency",
-                "bandwidth",
-                "tier",
-            ],
+            &["cors"],
         ),
         (
             "[[api]]\nname = \"a\"\ncontext_path = \"/\"\nupstream = \"u\"\n[[api.route]]\npath = \"/\"\n",
             "",
-            &["rate", "quota", "timeout", "websocket"],
+            &["timeout", "websocket"],
         ),
         ("[[application]]\nid = \"a\"\n", "", &["api_keys"]),
     ];

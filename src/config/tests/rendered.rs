@@ -17,7 +17,7 @@ fn all_mistakes_of_all_files_at_once() {
         .file("conf/apis.d/b.toml", "[server]\n")
         .file(
             "conf/apis.d/a.toml",
-            "[[api]]\nname = \"a\"\ncontext_path = \"/a\"\nupstream = \"a\"\nrate = 5\n= 1\n",
+            "[[api]]\nname = \"a\"\ncontext_path = \"/a\"\nupstream = \"a\"\ncors = 5\n= 1\n",
         )
         .file("conf/apis.d/.c.toml", "not read");
     check(
@@ -52,10 +52,10 @@ error: unknown key `algoritms` in [[issuer]]
 12 | algoritms = ["RS256"]
    | ^^^^^^^^^ did you mean `algorithms`?
 
-error: `rate` is not available in this version of Tollgate; remove it
+error: `cors` is not available in this version of Tollgate; remove it
  --> conf/apis.d/a.toml:5:1
   |
-5 | rate = 5
+5 | cors = 5
   | ^^^^
 
 error: unquoted keys cannot be empty, expected letters, numbers, `-`, `_`

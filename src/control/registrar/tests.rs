@@ -177,6 +177,7 @@ fn registrar(store: &Arc<Memory>) -> (Registrar, Arc<Index>) {
             files: &OneFile,
             key_ring: &KeyRing::default(),
             stages: &stages,
+            counters: &crate::limit::LocalCounters::default(),
             now: UnixTime::from_seconds(0),
             generation: 1,
         },

@@ -156,6 +156,7 @@ fn staging_and_closed_plans_are_not_on_offer() {
             index: &index,
             verdicts: &Cache::new(0),
             forgeries: &Forgeries::default(),
+            counting: crate::access::Counting::Takes(&crate::limit::LocalCounters::default()),
         };
         let request = RequestView {
             method: "GET",
@@ -163,6 +164,7 @@ fn staging_and_closed_plans_are_not_on_offer() {
             path: "/orders",
             query: None,
             headers: &headers,
+            body_bytes: None,
             client: None,
         };
         let outcome = evaluate(&plane, &request, NOW, &mut ());

@@ -103,10 +103,12 @@ impl State {
                 Arc::clone(application)
             }
             None => {
-                let same = before
-                    .and_then(|before| before.tables.application(&id))
-                    .filter(|application| application.has(&standing));
-                let application = same.unwrap_or_else(|| Arc::new(Application::new(id.clone(), standing)));
+                let last = before.and_then(|before| before.tables.application(&id));
+                let application = match last {
+                    Some(last) if last.has(&standing) => last,
+                    Some(last) => Arc::new(last.with(standing)),
+                    None => Arc::new(Application::new(id.clone(), standing)),
+                };
                 applications.insert(application.id.clone(), Arc::clone(&application));
                 application
             }

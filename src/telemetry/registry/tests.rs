@@ -154,6 +154,9 @@ fn touched() -> Result<Telemetry, TelemetryError> {
         token_verify,
         verifications_refused,
         forgery_nanoseconds,
+        limit_decisions,
+        limit_keys_forgotten,
+        counters_failing,
         jwks_refreshes,
         jwks_age,
         jwks_keys,
@@ -193,6 +196,8 @@ fn touched() -> Result<Telemetry, TelemetryError> {
     upstream_peers_healthy.child(&["orders"]).set(2);
     verifications_refused.child(&["acme", "issuer"]).inc();
     forgery_nanoseconds.child(&["acme"]).add(55_000);
+    limit_decisions.child(&["orders", "gold", "rate", "denied"]).inc();
+    limit_keys_forgotten.inc();
     jwks_refreshes.child(&["acme", "ok"]).inc();
     jwks_age.child(&["acme"]).set(300);
     jwks_keys.child(&["acme"]).set(3);
@@ -207,6 +212,7 @@ fn touched() -> Result<Telemetry, TelemetryError> {
         subscriptions,
         applications,
         store_failing,
+        counters_failing,
     ] {
         gauge.set(1);
     }
