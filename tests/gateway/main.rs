@@ -22,6 +22,7 @@ mod harness;
 mod headers;
 mod keep_alive;
 mod keys;
+mod limits;
 mod lives;
 mod metrics;
 mod operate;

@@ -228,7 +228,15 @@ fn spike_arrest(value: Value<'_>, shapes: &'static Shapes) -> Option<SpikeArrest
     let table = value.table(&shapes.spike_arrest)?;
     let requests = table.required("requests", |value| count(value, RATE_REQUESTS_MAX));
     let per = table.required("per", |value| value.duration(SPIKE_PERIOD_MIN..=MINUTE));
-    let slices = table.or("slices", |value| value.integer(1..=SLICES_MAX), SLICES);
+    // A slice brings one request at the least.
+    let requests_max = requests.map_or(SLICES_MAX, |requests| {
+        u32::try_from(requests.get()).unwrap_or(SLICES_MAX)
+    });
+    let slices = table.or(
+        "slices",
+        |value| value.integer(1..=SLICES_MAX.min(requests_max)),
+        SLICES.min(requests_max),
+    );
     Some(SpikeArrest {
         requests: requests?,
         per: per?,

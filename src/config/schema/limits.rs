@@ -78,7 +78,8 @@ pub struct SpikeArrest {
     pub requests: NonZeroU64,
     /// `per`, required: 100 ms..=1 min.
     pub per: Duration,
-    /// `slices`: into how many parts `per` is cut, 1..=100. Default 10.
+    /// `slices`: into how many parts `per` is cut, 1..=100, at most `requests`. Default 10, or `requests` if these are
+    /// fewer.
     pub slices: u32,
 }
 

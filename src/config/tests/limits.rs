@@ -173,7 +173,7 @@ fn what_is_written_is_read() {
     let spike = limits.spike_arrest.as_ref().unwrap().value;
     assert_eq!(
         (spike.requests, spike.per, spike.slices),
-        (count(8), Duration::from_secs(1), 10)
+        (count(8), Duration::from_secs(1), 8)
     );
     let bandwidth = &limits.bandwidth.as_ref().unwrap().value;
     assert_eq!((bandwidth.bytes, bandwidth.per), (count(9), Per::Month));
