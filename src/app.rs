@@ -32,6 +32,7 @@ pub use signals::{Hangups, catch_hangups};
 use crate::api::Stages;
 use crate::config::Mistakes;
 use crate::control::Publish;
+use crate::control::counting::Noting;
 use crate::control::keys::Keeper;
 use crate::control::load::{Loaded, load};
 use crate::control::reload::{Reloader, note_applied};
@@ -39,7 +40,7 @@ use crate::control::state::StateError;
 use crate::control::status::{Readiness, StatusEndpoints};
 use crate::issuer::{KeyRing, KeySource, Trouble};
 use crate::limit::{Counters, Forgeries, LocalCounters};
-use crate::proxy::{Cell, ConnectionPool, Connections, Gateway, KeyMiss, Verdicts};
+use crate::proxy::{Cell, ConnectionPool, Connections, CountsChanged, Gateway, KeyMiss, Verdicts};
 use crate::snapshot::Snapshot;
 use crate::subscription::Index;
 use crate::telemetry::{Telemetry, TelemetryError};
@@ -234,6 +235,9 @@ impl App {
         ));
         let forgeries = Arc::new(Forgeries::default());
         let administration = control.begin(&index, &cell, &stages)?;
+        let counting = administration.count(&index, &snapshot.plans, &counters, &telemetry)?;
+        let (counting, noting) = counting.unzip();
+        watch_counters(&telemetry, &counters);
         watch_cells(&telemetry, &cell, &index, &verdicts);
         watch_forgeries(&telemetry, &cell, &forgeries);
         let store_troubles = administration.watch_store(&telemetry);
@@ -304,6 +308,7 @@ impl App {
             verdicts,
             forgeries,
             counters,
+            counts_changed(noting),
             access_log,
             key_miss,
             connections,
@@ -318,6 +323,9 @@ impl App {
 
         let last = signals::Last::new(move || {
             flush.flush();
+            if let Some(counting) = counting {
+                counting.finish();
+            }
             at_exit();
         });
         let shutdown_signal = signals::Shutdown::new(readiness, last.clone());
@@ -425,6 +433,30 @@ fn watch_cells(telemetry: &Telemetry, cell: &Arc<Cell>, index: &Arc<Index>, verd
                 }
             }
         }
+    }));
+}
+
+/// Tells who has counted something that is to be kept.
+fn counts_changed(noting: Option<Noting>) -> CountsChanged {
+    let Some(noting) = noting else {
+        return Box::new(|_| {});
+    };
+    Box::new(move |permit| {
+        let Some(caller) = permit.caller() else { return };
+        if let Some(subscription) = &caller.subscription {
+            noting.subscription(subscription);
+        }
+        if let Some(application) = &caller.application {
+            noting.application(application);
+        }
+    })
+}
+
+/// Who was forgotten for want of a place, when Prometheus asks.
+fn watch_counters(telemetry: &Telemetry, counters: &Arc<LocalCounters>) {
+    let counters = Arc::clone(counters);
+    telemetry.on_scrape(Box::new(move |telemetry| {
+        telemetry.limit_keys_forgotten.raise_to(counters.forgotten());
     }));
 }
 

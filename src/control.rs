@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod client;
+pub mod counting;
 pub mod fetch;
 pub mod keys;
 pub mod load;

@@ -113,6 +113,11 @@ impl PlanId {
     pub fn of(api: &str, plan: &str) -> Self {
         Self::new(format!("{api}/{plan}"))
     }
+
+    /// The name of its API.
+    pub fn api(&self) -> &str {
+        self.as_str().split_once('/').map_or("", |(api, _)| api)
+    }
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ pub use record::AccessLog;
 
 use self::context::{Context, Outcome, Watch};
 use self::relay::Relay;
-use crate::access::{Cause, Code, Counting, DataPlane, Proof, Verdict};
+use crate::access::{Cause, Code, Counting, DataPlane, Permit, Proof, Verdict};
 use crate::id::IssuerName;
 use crate::limit::{Counters, Forgeries};
 use crate::subscription::Index;
@@ -60,6 +60,9 @@ const DRAIN_BYTES_MAX: u64 = 64 * 1024;
 /// that may take, and how often it may happen, is the business of whoever answers.
 pub type KeyMiss = Box<dyn Fn(&IssuerName) -> Fetched + Send + Sync>;
 
+/// Told of each permit under which something was counted: whoever keeps counts looks whether that is to be kept.
+pub type CountsChanged = Box<dyn Fn(&Permit) + Send + Sync>;
+
 /// The answer to a [`KeyMiss`].
 pub type Fetched = Pin<Box<dyn Future<Output = bool> + Send>>;
 
@@ -73,6 +76,7 @@ pub struct Gateway {
     verdicts: Arc<Verdicts>,
     forgeries: Arc<Forgeries>,
     counters: Arc<dyn Counters>,
+    counts_changed: CountsChanged,
     overloads: overload::Overloads,
     access_log: Option<AccessLog>,
     key_miss: KeyMiss,
@@ -88,12 +92,17 @@ pub struct Gateway {
 
 impl Gateway {
     /// A gateway that reads these cells.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a part that `app` makes, of a type of its own"
+    )]
     pub fn new(
         cell: Arc<Cell>,
         index: Arc<Index>,
         verdicts: Arc<Verdicts>,
         forgeries: Arc<Forgeries>,
         counters: Arc<dyn Counters>,
+        counts_changed: CountsChanged,
         access_log: Option<AccessLog>,
         key_miss: KeyMiss,
         connections: Arc<ConnectionPool>,
@@ -104,6 +113,7 @@ impl Gateway {
             verdicts,
             forgeries,
             counters,
+            counts_changed,
             overloads: overload::Overloads::default(),
             access_log,
             key_miss,
@@ -141,6 +151,7 @@ impl Gateway {
                 if let Some(Proof::Token { key, .. }) = permit.caller().map(|caller| &caller.proof) {
                     key.history().note_use(now);
                 }
+                (self.counts_changed)(&permit);
                 Outcome::Permitted(permit)
             }
             Err(denial) => Outcome::Denied(denial),
@@ -367,6 +378,10 @@ impl ProxyHttp for Gateway {
 
     async fn logging(&self, session: &mut Session, _error: Option<&Error>, context: &mut Context) {
         record::finish(session, context, self.access_log.as_ref());
+        // Bytes were counted just now.
+        if let Outcome::Permitted(permit) = &context.outcome {
+            (self.counts_changed)(permit);
+        }
     }
 
     /// What there is to say is said by `Gateway::complain`, not once for every request.

@@ -186,6 +186,11 @@ pub fn compile(mut config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mista
     if !mistakes.is_empty() {
         return Err(mistakes);
     }
+    if process.state.is_none() && tiers.keep_counts() {
+        let warning =
+            "quotas are counted, and there is no [state] to keep the counts: they begin anew with a restart";
+        warnings.push(warning.to_owned());
+    }
     http.own(
         published
             .apis

@@ -7,6 +7,7 @@
 mod api_key;
 mod change;
 mod claim_sets;
+mod counted;
 mod declared;
 mod index;
 
@@ -19,11 +20,11 @@ pub use api_key::{
 };
 pub use change::{ApiKeyEntry, ApplicationEntry, Change, SubscriptionEntry};
 pub use claim_sets::{ClaimNames, ClaimSet};
+pub use counted::Counted;
 pub use declared::{Declared, DeclaredApplication, DeclaredSubscription};
 pub use index::{Collision, Index, RefusedKey, Successor};
 
 use crate::id::{ApplicationId, PlanId};
-use crate::limit::Tally;
 use crate::time::UnixTime;
 use crate::token::Audience;
 
@@ -33,7 +34,7 @@ pub struct Application {
     /// Its id.
     pub id: ApplicationId,
     /// What it has used, of all APIs together.
-    pub tally: Arc<Tally>,
+    pub counted: Counted,
     standing: ArcSwap<Standing>,
 }
 
@@ -54,7 +55,7 @@ pub struct Subscription {
     /// To what.
     pub plan: PlanId,
     /// What was used under it.
-    pub tally: Arc<Tally>,
+    pub counted: Counted,
     terms: ArcSwap<Terms>,
 }
 
@@ -122,7 +123,7 @@ impl Application {
     pub fn new(id: ApplicationId, standing: Standing) -> Self {
         Self {
             id,
-            tally: Arc::default(),
+            counted: Counted::default(),
             standing: ArcSwap::from_pointee(standing),
         }
     }
@@ -131,7 +132,7 @@ impl Application {
     fn with(&self, standing: Standing) -> Self {
         Self {
             id: self.id.clone(),
-            tally: Arc::clone(&self.tally),
+            counted: self.counted.again(),
             standing: ArcSwap::from_pointee(standing),
         }
     }
@@ -174,7 +175,7 @@ impl Subscription {
         Self {
             application,
             plan,
-            tally: Arc::default(),
+            counted: Counted::default(),
             terms: ArcSwap::from_pointee(terms),
         }
     }
@@ -206,12 +207,25 @@ impl Subscription {
         **self.terms.load()
     }
 
+    /// Whether it is the same application's, to another plan of the same API.
+    fn is_moved_to(&self, application: &ApplicationId, plan: &PlanId) -> bool {
+        self.application == *application && self.plan != *plan && self.plan.api() == plan.api()
+    }
+
+    /// A new agreement of an application that had one to another plan of the API until now: what was used goes on.
+    fn after(self, former: &Self) -> Self {
+        Self {
+            counted: former.counted.again(),
+            ..self
+        }
+    }
+
     /// The same agreement under other terms, for maps that are not in use yet: all that it carries goes along.
     fn under(&self, terms: Terms) -> Self {
         Self {
             application: self.application.clone(),
             plan: self.plan.clone(),
-            tally: Arc::clone(&self.tally),
+            counted: self.counted.again(),
             terms: ArcSwap::from_pointee(terms),
         }
     }

@@ -80,7 +80,7 @@ pub(super) fn take(
     if let Some(application) = caller.and_then(|caller| caller.application.as_ref())
         && let Some(limits) = plane.snapshot.application_limits.get(&application.id)
     {
-        let (name, tally) = (LevelName::Application, TallyRef::Own(&application.tally));
+        let (name, tally) = (LevelName::Application, TallyRef::Own(&application.counted.tally));
         push(
             &mut levels,
             Level {
@@ -185,7 +185,7 @@ impl<'w> Who<'w> {
             return (LevelName::Client, TallyRef::Keyed(keyed, key));
         };
         if let Some(subscription) = &caller.subscription {
-            return (LevelName::Plan, TallyRef::Own(&subscription.tally));
+            return (LevelName::Plan, TallyRef::Own(&subscription.counted.tally));
         }
         let key = match (&caller.application, caller.identity()) {
             (Some(application), _) => keyed.values(&part.scope, &["application", application.id.as_str()]),

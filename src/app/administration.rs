@@ -9,12 +9,15 @@ use tokio::sync::mpsc;
 use super::StartError;
 use super::bind::{Bound, bind};
 use super::explaining::Explainer;
-use crate::api::Stages;
+use crate::api::{Plan, Stages};
 use crate::control::Publish;
 use crate::control::admin::{AdminApi, AdminToken, Demands, open_token, serve};
+use crate::control::counting::{Counting, Noting, restore};
 use crate::control::registrar::{Actor, Registrar};
-use crate::control::state::{Attempts, OpenState, StateError, Store, StoreHealth, Watched, open};
-use crate::limit::{Counters, Forgeries};
+use crate::control::state::{
+    Attempts, CountStore, Embedded, OpenState, StateError, Store, StoreHealth, Watched, open,
+};
+use crate::limit::{Counters, Forgeries, LocalCounters};
 use crate::proxy::Cell;
 use crate::snapshot::{AdminTls, ProcessSettings};
 use crate::subscription::Index;
@@ -37,6 +40,7 @@ struct Door {
 /// What changes callers' rights at run time.
 pub(super) struct Administration {
     registrar: Option<Arc<Registrar>>,
+    counts: Option<Arc<dyn CountStore>>,
     health: Arc<StoreHealth>,
     door: Option<Door>,
     /// Who shows the token.
@@ -81,6 +85,7 @@ impl Prepared {
         let Some(state) = state else {
             return Ok(Administration {
                 registrar: None,
+                counts: None,
                 health,
                 door: None,
                 actor: None,
@@ -91,7 +96,9 @@ impl Prepared {
         let actor = token.map(|token| token.actor(&secret));
         index.set_key_secret(secret);
         let OpenState { store, .. } = state;
-        let store: Box<dyn Store> = Box::new(Watched::new(store, Arc::clone(&health)));
+        let store = Arc::new(store);
+        let counts = Arc::clone(&store) as Arc<dyn CountStore>;
+        let store: Box<dyn Store> = Box::new(Watched::<Embedded>::new(store, Arc::clone(&health)));
         let cell = Arc::clone(cell) as Arc<dyn Publish>;
         let declared = cell.snapshot();
         let registrar =
@@ -109,6 +116,7 @@ impl Prepared {
         );
         Ok(Administration {
             registrar: Some(Arc::new(registrar)),
+            counts: Some(counts),
             health,
             door,
             actor,
@@ -121,6 +129,27 @@ impl Prepared {
 impl Administration {
     pub(super) fn registrar(&self) -> Option<Arc<Registrar>> {
         self.registrar.clone()
+    }
+
+    /// Takes up what callers have used before, and keeps it from now on; nothing without a store.
+    pub(super) fn count(
+        &self,
+        index: &Index,
+        plans: &[Arc<Plan>],
+        counters: &Arc<LocalCounters>,
+        telemetry: &Arc<Telemetry>,
+    ) -> Result<Option<(Counting, Noting)>, StartError> {
+        let Some(store) = &self.counts else {
+            return Ok(None);
+        };
+        let counts = restore(&**store, index, counters, plans).map_err(StateError::from)?;
+        tracing::info!(
+            event = "counts_loaded",
+            counts,
+            "what was used of quotas before is loaded"
+        );
+        let begun = Counting::begin(Arc::clone(store), Arc::clone(counters), Arc::clone(telemetry))?;
+        Ok(Some(begun))
     }
 
     /// What there is to say of the store: in metrics, and as lines below the word `ready`.

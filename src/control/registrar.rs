@@ -14,6 +14,7 @@ mod audit;
 mod displaced;
 mod forgetting;
 mod kept;
+mod moved;
 mod owners;
 mod paging;
 mod plans;
@@ -273,7 +274,7 @@ impl Registrar {
             changes.extend(changes::change(key, record.as_ref())?);
         }
         self.restore(moved);
-        for change in in_order(changes) {
+        for change in in_order(moved::told(changes)) {
             ledger.owners.note(&change);
             self.index.change(change);
         }
@@ -443,7 +444,7 @@ fn turn(change: &Change) -> u8 {
     match change {
         // A key that was left behind must not find the subscription that is made anew.
         Change::Application { entry: None, .. } | Change::ApiKey { entry: None, .. } => 0,
-        Change::Subscription { entry: Some(_), .. } => 1,
+        Change::Subscription { entry: Some(_), .. } | Change::Moved { .. } => 1,
         Change::ApiKey { entry: Some(_), .. } => 2,
         // Whoever is moved has the new subscription before the former one is gone.
         Change::Subscription { entry: None, .. } => 3,

@@ -7,6 +7,7 @@
 pub mod changes;
 pub mod records;
 
+mod counts;
 mod embedded;
 mod open;
 mod store;
@@ -15,6 +16,7 @@ mod watched;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use counts::{CountKey, CountKind, CountStore, Row};
 pub use embedded::Embedded;
 pub use open::{OpenState, StateError, open};
 pub use store::{

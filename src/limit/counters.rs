@@ -67,6 +67,11 @@ impl LocalCounters {
         }
     }
 
+    /// How often a stranger was forgotten to make room for another.
+    pub fn forgotten(&self) -> u64 {
+        self.keyed.get().map_or(0, |keyed| keyed.forgotten())
+    }
+
     /// Shows every tally that a configuration has asked for.
     pub fn for_each(&self, mut show: impl FnMut(&Subject, &Arc<Tally>)) {
         for (subject, tally) in &self.tallies.pin() {

@@ -136,6 +136,11 @@ impl Tally {
         self.changed.load(Ordering::Relaxed) && self.changed.swap(false, Ordering::AcqRel)
     }
 
+    /// The same, and it goes on saying so.
+    pub fn has_changed(&self) -> bool {
+        self.changed.load(Ordering::Relaxed)
+    }
+
     /// How many requests are in flight that a limit on them counts.
     pub fn in_flight(&self) -> u32 {
         self.in_flight.load(Ordering::Relaxed)

@@ -3,6 +3,7 @@
 //! A limit that cannot be kept is a mistake here and not a surprise later: a time zone that nobody knows, a claim where
 //! callers have none, a rolling quota where each key has a place of fixed size.
 
+use std::cell::Cell;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -24,6 +25,8 @@ pub(super) struct Tiers<'c> {
     written: Vec<config::Tier>,
     /// Where it is known what was used.
     counters: &'c dyn Counters,
+    /// Something is counted that a restart should not forget.
+    keeps: Cell<bool>,
 }
 
 /// Whose limits they are.
@@ -71,14 +74,20 @@ impl<'c> Tiers<'c> {
             names.claim("the tier", &tier.name.value, &tier.name.place, mistakes);
             parts(&tier.limits, Of::Tier, &mut KeptClaims::default(), mistakes);
         }
-        Self { written, counters }
+        Self {
+            written,
+            counters,
+            keeps: Cell::new(false),
+        }
     }
 
     /// The limits of all callers together.
     pub(super) fn limits(&self, own: config::Limits, mistakes: &mut Mistakes) -> Option<Arc<Limits>> {
         let own = self.with(own, mistakes);
         let mut parts = parts(&own, Of::All, &mut KeptClaims::default(), mistakes);
-        parts.pop().map(|part| part.limits)
+        let limits = parts.pop()?.limits;
+        self.note(&limits);
+        Some(limits)
     }
 
     /// The same, with what they have used so far.
@@ -105,8 +114,21 @@ impl<'c> Tiers<'c> {
         let mut parts = parts(&own, of, kept, mistakes);
         for part in &mut parts {
             part.scope = format!("{plan} {}", part.scope).into();
+            // Where each caller has a place in a table, nothing is kept.
+            if part.key.is_none() && matches!(of, Of::Subscriptions(_)) {
+                self.note(&part.limits);
+            }
         }
         parts.into()
+    }
+
+    fn note(&self, limits: &Limits) {
+        self.keeps.set(self.keeps.get() || limits.has_quota());
+    }
+
+    /// Whether something is counted that a restart should not forget.
+    pub(super) fn keep_counts(&self) -> bool {
+        self.keeps.get()
     }
 
     /// What holds: their own, and the tier's where there are none.

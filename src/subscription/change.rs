@@ -26,6 +26,17 @@ pub enum Change {
         /// How it is.
         entry: Option<SubscriptionEntry>,
     },
+    /// A subscription that takes the place of one to another plan of the same API: what was used goes on.
+    Moved {
+        /// Whose.
+        application: ApplicationId,
+        /// To what until now.
+        from: PlanId,
+        /// To what from now on.
+        to: PlanId,
+        /// How it is.
+        entry: SubscriptionEntry,
+    },
     /// An API key; nothing: it is gone.
     ApiKey {
         /// Its id, unique among all keys.

@@ -145,6 +145,12 @@ impl Index {
         })
     }
 
+    /// The application of this id that is in force.
+    pub fn application_of(&self, id: &ApplicationId) -> Option<Arc<Application>> {
+        let declared = self.declared.application(id);
+        declared.or_else(|| self.state.load().tables.application(id))
+    }
+
     /// The API key that a caller shows, and whose it is. Every text is hashed and looked up, also one that can be no
     /// key.
     ///
@@ -261,17 +267,22 @@ impl Index {
         let clients = self.declared.clients.pin();
         let claim_sets = self.declared.claim_sets.pin();
         let subscriptions = self.declared.subscriptions.pin();
+        let leaving = self.leaving(declared);
         for declared in &declared.subscriptions {
             let key = SubscriptionKey {
                 application: declared.application.clone(),
                 plan: declared.plan.clone(),
             };
             let create = || {
-                Arc::new(Subscription::new(
-                    declared.application.clone(),
-                    declared.plan.clone(),
-                    declared.terms,
-                ))
+                let (application, plan) = (declared.application.clone(), declared.plan.clone());
+                let former = leaving
+                    .iter()
+                    .find(|former| former.is_moved_to(&application, &plan));
+                let new = Subscription::new(application, plan, declared.terms);
+                Arc::new(match former {
+                    Some(former) => new.after(former),
+                    None => new,
+                })
             };
             subscriptions
                 .get_or_insert_with(key, create)
@@ -294,6 +305,24 @@ impl Index {
                 claim_sets.insert(set.clone(), Owners::One(Arc::clone(application)));
             }
         }
+    }
+
+    /// Subscriptions that are declared and will be no longer.
+    fn leaving(&self, declared: &Declared) -> Vec<Arc<Subscription>> {
+        let present = self.declared.subscriptions.pin();
+        if present.is_empty() {
+            return Vec::new();
+        }
+        let stay: HashSet<(&str, &str)> = declared
+            .subscriptions
+            .iter()
+            .map(|own| (own.application.as_str(), own.plan.as_str()))
+            .collect();
+        let leaving = present.values().filter(|own| {
+            let key = (own.application.as_str(), own.plan.as_str());
+            !stay.contains(&key)
+        });
+        leaving.map(Arc::clone).collect()
     }
 
     /// Takes away what is no longer declared.

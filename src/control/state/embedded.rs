@@ -8,6 +8,8 @@
 //! anew by the next call, with the same checks as at the start: a disk that has space again needs no restart. A file that
 //! has less by then than was acknowledged is refused.
 
+mod counts;
+
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;

@@ -10,7 +10,7 @@ use super::store::{Batch, Changes, CommitError, Key, Kind, Revision, Store, Stor
 
 /// A store and what is noted of it.
 pub struct Watched<S> {
-    store: S,
+    store: Arc<S>,
     health: Arc<StoreHealth>,
 }
 
@@ -34,7 +34,8 @@ pub struct Attempts {
 
 impl<S: Store> Watched<S> {
     /// Watches this store.
-    pub fn new(store: S, health: Arc<StoreHealth>) -> Self {
+    pub fn new(store: impl Into<Arc<S>>, health: Arc<StoreHealth>) -> Self {
+        let store = store.into();
         Self { store, health }
     }
 

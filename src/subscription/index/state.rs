@@ -67,7 +67,16 @@ impl State {
                 application,
                 plan,
                 entry: Some(entry),
-            } => self.put_subscription(&application, &plan, entry, before),
+            } => self.put_subscription(&application, &plan, entry, before, None),
+            Change::Moved {
+                application,
+                from,
+                to,
+                entry,
+            } => {
+                let former = self.tables.subscription(&application, &from);
+                self.put_subscription(&application, &to, entry, before, former.as_deref());
+            }
             Change::Subscription {
                 application,
                 plan,
@@ -160,6 +169,7 @@ impl State {
         plan: &PlanId,
         entry: SubscriptionEntry,
         before: Option<&Self>,
+        former: Option<&Subscription>,
     ) {
         let SubscriptionEntry { status, from, until } = entry;
         let terms = Terms { status, from, until };
@@ -169,11 +179,13 @@ impl State {
         let subscription = match before.and_then(|before| before.tables.subscription(application, plan)) {
             Some(subscription) if subscription.terms() == terms => subscription,
             Some(subscription) => Arc::new(subscription.under(terms)),
-            None => Arc::new(Subscription::new(
-                self.own_application(application),
-                self.own_plan(plan),
-                terms,
-            )),
+            None => {
+                let new = Subscription::new(self.own_application(application), self.own_plan(plan), terms);
+                Arc::new(match former {
+                    Some(former) => new.after(former),
+                    None => new,
+                })
+            }
         };
         let key = SubscriptionKey {
             application: subscription.application.clone(),

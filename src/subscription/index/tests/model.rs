@@ -54,6 +54,12 @@ impl Model {
                 Some(entry) => drop(self.subscriptions.insert((application, plan), entry)),
                 None => drop(self.subscriptions.remove(&(application, plan))),
             },
+            Change::Moved {
+                application,
+                from: _, // it goes by itself
+                to,
+                entry,
+            } => drop(self.subscriptions.insert((application, to), entry)),
             Change::ApiKey {
                 id,
                 entry: Some(entry),
