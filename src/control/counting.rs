@@ -17,6 +17,7 @@ use crate::id::{ApplicationId, PlanId};
 use crate::limit::{LocalCounters, Subject, Tally};
 use crate::subscription::{Application, Index, Subscription};
 use crate::telemetry::Telemetry;
+use crate::time::Clock;
 
 /// Between two commits: at most so much counting is lost.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
@@ -184,6 +185,7 @@ impl Sweeper {
     }
 
     fn sweep(&mut self) {
+        let begun = Clock.now();
         let mut changed = std::mem::take(&mut self.pending);
         for noted in self.noted.try_iter() {
             let (key, counted) = match &noted {
@@ -200,6 +202,7 @@ impl Sweeper {
             }
         });
         if changed.is_empty() {
+            self.telemetry.counts_kept.set(begun.seconds());
             return;
         }
         let rows = changed.iter();
@@ -207,17 +210,19 @@ impl Sweeper {
             .map(|(key, tally)| (key.clone(), tally.kept().collect()))
             .collect();
         match self.store.write_counts(&rows, &[]) {
-            Ok(()) => self.says(false, None),
+            Ok(()) => {
+                self.telemetry.counts_kept.set(begun.seconds());
+                self.says(None);
+            }
             Err(error) => {
-                self.says(true, Some(&error));
+                self.says(Some(&error));
                 self.pending = changed;
             }
         }
     }
 
     /// Tells the operator once when it begins to fail, and once when it is over.
-    fn says(&mut self, failing: bool, error: Option<&StoreError>) {
-        self.telemetry.counters_failing.set(failing.into());
+    fn says(&mut self, error: Option<&StoreError>) {
         match (error, self.failing) {
             (Some(error), false) => {
                 tracing::error!(event = "counts_not_kept", %error, "counts of quotas cannot be written; they go on in memory");
@@ -225,7 +230,7 @@ impl Sweeper {
             (None, true) => tracing::info!(event = "counts_kept", "counts of quotas are written again"),
             _ => {}
         }
-        self.failing = failing;
+        self.failing = error.is_some();
     }
 }
 

@@ -277,10 +277,10 @@ pub const LIMIT_KEYS_FORGOTTEN: Named<Counter, 0> = Named::counter(
     [],
 );
 
-/// What is counted goes on being counted, and would be lost by a restart.
-pub const COUNTERS_FAILING: Named<Gauge, 0> = Named::gauge(
-    "tollgate_counters_failing",
-    "1 while the counts of quotas could not be written to the store, else 0.",
+/// Alert when it falls behind by a minute: what was counted since then would be lost by a restart. 0 without a store.
+pub const COUNTS_KEPT: Named<Gauge, 0> = Named::gauge(
+    "tollgate_counts_kept_timestamp_seconds",
+    "Unix time up to which all that was counted of quotas is in the store.",
     [],
 );
 
@@ -417,7 +417,7 @@ pub const ALL: &[Description] = &[
     KEY_LAST_USED.describe(),
     LIMIT_DECISIONS.describe(),
     LIMIT_KEYS_FORGOTTEN.describe(),
-    COUNTERS_FAILING.describe(),
+    COUNTS_KEPT.describe(),
     TOKEN_CACHE_HITS.describe(),
     TOKEN_CACHE_MISSES.describe(),
     TOKEN_CACHE_STALE.describe(),

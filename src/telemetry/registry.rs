@@ -54,8 +54,8 @@ pub struct Telemetry {
     pub limit_decisions: CounterFamily<4>,
     /// [`names::LIMIT_KEYS_FORGOTTEN`].
     pub limit_keys_forgotten: Arc<Counter>,
-    /// [`names::COUNTERS_FAILING`].
-    pub counters_failing: Arc<Gauge>,
+    /// [`names::COUNTS_KEPT`].
+    pub counts_kept: Arc<Gauge>,
     /// [`names::JWKS_REFRESHES`]: `issuer`, `result`.
     pub jwks_refreshes: CounterFamily<2>,
     /// [`names::JWKS_AGE`]: `issuer`.
@@ -143,7 +143,7 @@ impl Telemetry {
             forgery_nanoseconds: registrar.family(&names::FORGERY_NANOSECONDS)?,
             limit_decisions: registrar.family(&names::LIMIT_DECISIONS)?,
             limit_keys_forgotten: registrar.single(&names::LIMIT_KEYS_FORGOTTEN)?,
-            counters_failing: registrar.single(&names::COUNTERS_FAILING)?,
+            counts_kept: registrar.single(&names::COUNTS_KEPT)?,
             jwks_refreshes: registrar.family(&names::JWKS_REFRESHES)?,
             jwks_age: registrar.family(&names::JWKS_AGE)?,
             jwks_keys: registrar.family(&names::JWKS_KEYS)?,

@@ -156,7 +156,7 @@ fn touched() -> Result<Telemetry, TelemetryError> {
         forgery_nanoseconds,
         limit_decisions,
         limit_keys_forgotten,
-        counters_failing,
+        counts_kept,
         jwks_refreshes,
         jwks_age,
         jwks_keys,
@@ -212,7 +212,7 @@ fn touched() -> Result<Telemetry, TelemetryError> {
         subscriptions,
         applications,
         store_failing,
-        counters_failing,
+        counts_kept,
     ] {
         gauge.set(1);
     }
