@@ -254,6 +254,7 @@ impl Decisions<'_> {
                 query: None,
                 headers,
                 client: None,
+                body_bytes: None,
             };
             let permitted = evaluate(&plane, black_box(&request), NOW, &mut ()).is_ok();
             assert!(permitted, "every caller has a subscription");

@@ -453,6 +453,7 @@ impl Request {
             query: None,
             headers: &self.headers,
             client: None,
+            body_bytes: None,
         }
     }
 }

@@ -178,6 +178,7 @@ fn allocations_at(
         query,
         headers,
         client: None,
+        body_bytes: None,
     };
     let mut decided = None;
     let counted = allocation_counter::measure(|| decided = Some(evaluate(&plane, &view, NOW, &mut ())));
@@ -270,6 +271,7 @@ fn an_api_key_that_passes_allocates_nothing() {
         query: None,
         headers: &headers,
         client: None,
+        body_bytes: None,
     };
     assert!(evaluate(&plane, &view, NOW, &mut ()).is_ok(), "the key passes");
 }
@@ -323,6 +325,7 @@ fn what_is_kept_of_a_token_is_no_more_than_its_budget() {
                 query: None,
                 headers,
                 client: None,
+                body_bytes: None,
             };
             assert!(evaluate(&plane, &view, NOW, &mut ()).is_ok());
         }

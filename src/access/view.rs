@@ -20,4 +20,6 @@ pub struct RequestView<'r> {
     pub headers: &'r HeaderMap,
     /// Who is calling, as far as trusted proxies can tell.
     pub client: Option<IpAddr>,
+    /// The length of the body, in bytes, if the request tells.
+    pub body_bytes: Option<u64>,
 }

@@ -1,16 +1,14 @@
-//! The whole decision about a request's head: whether it is acceptable HTTP, what `access::evaluate` says, and whether
-//! the body that it announces may come.
+//! The whole decision about a request's head: whether it is acceptable HTTP, and what `access::evaluate` says.
 //!
 //! It is one function, apart from the server's, so that whoever wants to know what the gateway would answer
 //! (`explain`) asks the gateway and nobody who resembles it.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use pingora::http::RequestHeader;
 
 use super::{forward, view};
-use crate::access::{Cause, DataPlane, Denial, Observer, Permit, RequestError, evaluate};
+use crate::access::{DataPlane, Denial, Granted, Observer, Permit, evaluate};
 use crate::time::UnixTime;
 
 /// A request that may pass.
@@ -34,16 +32,6 @@ pub fn decide(
 ) -> Result<Passed, Box<Denial>> {
     let accepted = view::accept(request, &plane.snapshot.http)?;
     let permit = evaluate(plane, &accepted.view(request, client), now, observer)?;
-    let api = permit.api();
-    if accepted
-        .body_bytes
-        .is_some_and(|bytes| bytes > api.body_bytes_max)
-    {
-        let mut denial = Denial::new(Cause::Request(RequestError::BodyTooLarge));
-        denial.api = Some(Arc::clone(api));
-        denial.plan = Some(Arc::clone(permit.plan()));
-        return Err(denial);
-    }
     let path = accepted.target(request);
     Ok(Passed { permit, path })
 }
@@ -51,8 +39,8 @@ pub fn decide(
 // === impl Passed ===
 
 impl Passed {
-    /// Path and query as the upstream gets them.
-    pub fn upstream_target(&self, request: &RequestHeader) -> String {
-        forward::target_text(&self.permit, self.path.as_deref(), &request.uri)
+    /// Path and query as the upstream gets them. `granted` is the permit's.
+    pub fn upstream_target(&self, granted: Granted<'_>, request: &RequestHeader) -> String {
+        forward::target_text(granted, self.path.as_deref(), &request.uri)
     }
 }

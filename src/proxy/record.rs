@@ -9,7 +9,7 @@ use pingora::proxy::Session;
 use tracing_appender::non_blocking::NonBlocking;
 
 use super::context::{Context, Outcome};
-use crate::access::{Caller, Cause, Code, Permit};
+use crate::access::{Caller, Cause, Code, Granted};
 use crate::api::Api;
 use crate::credential::{Credential, extract};
 use crate::identity::Identity;
@@ -33,7 +33,7 @@ struct Facts<'c> {
     issuer: Option<&'c str>,
     application: Option<&'c str>,
     identity: Option<&'c Identity>,
-    permit: Option<&'c Permit>,
+    granted: Option<Granted<'c>>,
 }
 
 /// Durations of one request.
@@ -88,11 +88,11 @@ pub(super) fn finish(session: &Session, context: &Context, log: Option<&AccessLo
         .map_or(status, Code::status);
     meters.answered(api, facts.plan.map(|(index, _)| index), class_of);
     meters.decided(
-        facts.permit.map(|permit| permit.plan().security),
+        facts.granted.map(|granted| granted.plan.security),
         context.access_duration,
     );
-    if let (Some(permit), Some(took)) = (facts.permit, times.upstream) {
-        meters.upstream(permit.route().upstream.index, took);
+    if let (Some(granted), Some(took)) = (facts.granted, times.upstream) {
+        meters.upstream(granted.route.upstream.index, took);
     }
     if let Some(log) = log {
         // A number or nothing, whoever wrote it.
@@ -116,22 +116,23 @@ impl<'c> Facts<'c> {
                 issuer: None,
                 application: None,
                 identity: None,
-                permit: None,
+                granted: None,
             },
             Outcome::Permitted(permit) => {
+                let granted = context.granted();
                 let caller = permit.caller();
                 let identity = caller.and_then(Caller::identity).map(AsRef::as_ref);
                 Self {
                     outcome: "permit",
                     reason: context.failure.map(Code::word),
-                    api: Some((permit.api().index, permit.api().name.as_str())),
-                    plan: Some((permit.plan().index, permit.plan().name.as_str())),
+                    api: granted.map(|granted| (granted.api.index, granted.api.name.as_str())),
+                    plan: granted.map(|granted| (granted.plan.index, granted.plan.name.as_str())),
                     issuer: identity.map(|identity| identity.issuer.as_str()),
                     application: caller
                         .and_then(|caller| caller.application.as_ref())
                         .map(|application| application.id.as_str()),
                     identity,
-                    permit: Some(permit),
+                    granted,
                 }
             }
             Outcome::Denied(denial) => Self {
@@ -145,7 +146,7 @@ impl<'c> Facts<'c> {
                     .as_ref()
                     .map(|application| application.as_str()),
                 identity: denial.identity.as_deref(),
-                permit: None,
+                granted: None,
             },
         }
     }
@@ -223,7 +224,7 @@ fn write(
         bytes_out: session.body_bytes_sent() as u64,
         duration_us: micros(times.total),
         added_us: micros(times.added),
-        upstream: facts.permit.map(|permit| permit.route().upstream.name.as_str()),
+        upstream: facts.granted.map(|granted| granted.route.upstream.name.as_str()),
         upstream_address: context.peer.map(|(_, address)| address),
         upstream_us: times.upstream.map(micros),
     };
@@ -237,7 +238,7 @@ fn write(
 fn api(context: &Context) -> Option<&Api> {
     match &context.outcome {
         Outcome::Undecided => None,
-        Outcome::Permitted(permit) => Some(permit.api()),
+        Outcome::Permitted(_) => context.granted().map(|granted| granted.api),
         Outcome::Denied(denial) => denial.api.as_deref(),
     }
 }

@@ -65,14 +65,17 @@ pub(super) struct PlanDraft {
 #[derive(Debug)]
 struct RouteDraft {
     place: Place,
+    index: usize,
     pattern: RoutePattern,
     methods: MethodSet,
-    route: Arc<Route>,
+    upstream: Arc<Upstream>,
+    requirements: Requirements,
 }
 
 /// What requests find.
 pub(super) struct Published {
     pub(super) routes: Table<Arc<Api>, Arc<Route>>,
+    pub(super) listed_routes: Vec<Arc<Route>>,
     pub(super) apis: Vec<Arc<Api>>,
     pub(super) plans: Vec<Arc<Plan>>,
     pub(super) plan_apis: Vec<Arc<Api>>,
@@ -183,6 +186,7 @@ pub(super) fn publish(
     let mut table = TableBuilder::new();
     let mut published = Published {
         routes: TableBuilder::new().build(),
+        listed_routes: vec![],
         apis: vec![],
         plans: vec![],
         plan_apis: vec![],
@@ -231,13 +235,20 @@ pub(super) fn publish(
         let places: Vec<Place> = routes.iter().map(|route| route.place.clone()).collect();
         let listed = routes
             .into_iter()
-            .map(|route| (route.pattern, route.methods, route.route))
+            .map(|route| {
+                let RouteDraft {
+                    place: _, // in `places`
+                    index,
+                    pattern,
+                    methods,
+                    upstream,
+                    requirements,
+                } = route;
+                let route = published.list(Some(index), upstream, requirements);
+                (pattern, methods, route)
+            })
             .collect();
-        let open = Arc::new(Route {
-            index: None,
-            upstream,
-            requirements: Requirements::default(),
-        });
+        let open = published.list(None, upstream, Requirements::default());
         match table.insert(&hosts, &context, api, listed, Some(open)) {
             Ok(()) => {}
             Err(error @ TableError::ApiConflict) => mistakes.push(mistake(
@@ -531,6 +542,26 @@ fn jwt_plan(
     }
 }
 
+// === impl Published ===
+
+impl Published {
+    fn list(
+        &mut self,
+        index: Option<usize>,
+        upstream: Arc<Upstream>,
+        requirements: Requirements,
+    ) -> Arc<Route> {
+        let route = Arc::new(Route {
+            index,
+            place: self.listed_routes.len(),
+            upstream,
+            requirements,
+        });
+        self.listed_routes.push(Arc::clone(&route));
+        route
+    }
+}
+
 fn compile_route(
     written: config::Route,
     index: usize,
@@ -571,16 +602,13 @@ fn compile_route(
         claims: compile_claims(claims, kept),
         audiences: audiences.into_iter().map(|name| name.value.into()).collect(),
     };
-    let route = Arc::new(Route {
-        index: Some(index),
-        upstream: upstream?,
-        requirements,
-    });
     Some(RouteDraft {
         place: path.place,
+        index,
         pattern: pattern?,
         methods: methods?,
-        route,
+        upstream: upstream?,
+        requirements,
     })
 }
 

@@ -66,7 +66,10 @@ fn forged(number: usize) -> String {
 
 fn ask(scene: &Scene, token: &str, client: Option<IpAddr>, now: UnixTime) -> String {
     let request = Request::new("GET", "/orders").bearer(token);
-    outcome(&scene.decide_at(now, &request, client, &mut Passed::default()))
+    outcome(
+        &scene.snapshot,
+        &scene.decide_at(now, &request, client, &mut Passed::default()),
+    )
 }
 
 /// The same forged token as often as it is checked; how often that is, and what comes then.

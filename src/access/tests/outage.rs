@@ -81,6 +81,7 @@ impl Gateway {
             query: None,
             headers: &headers,
             client: None,
+            body_bytes: None,
         };
         match evaluate(&plane, &view, now, &mut ()) {
             Ok(_) => 200,

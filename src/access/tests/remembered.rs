@@ -176,11 +176,12 @@ impl Life {
             query: None,
             headers: &headers,
             client: None,
+            body_bytes: None,
         };
         match evaluate(&plane, &view, self.now, &mut ()) {
             Ok(permit) => format!(
                 "{} {:?} {:?}",
-                permit.plan().id,
+                permit.under(&self.snapshot).unwrap().plan.id,
                 permit.headers(),
                 permit.caller().unwrap().proof
             ),

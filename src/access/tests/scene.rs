@@ -87,6 +87,7 @@ impl Scene {
             query: request.query.as_deref(),
             headers: &request.headers,
             client,
+            body_bytes: None,
         };
         evaluate(&plane, &view, now, passed)
     }

@@ -164,9 +164,10 @@ fn staging_and_closed_plans_are_not_on_offer() {
             query: None,
             headers: &headers,
             client: None,
+            body_bytes: None,
         };
         let outcome = evaluate(&plane, &request, NOW, &mut ());
-        let outcome = outcome.map(|permit| permit.plan().name.to_string());
+        let outcome = outcome.map(|permit| permit.under(&snapshot).unwrap().plan.name.to_string());
         let outcome = outcome.map_err(|denial| denial.reason());
         let expected = if offered {
             Ok("open".to_owned())
