@@ -49,7 +49,7 @@ use crate::id::IssuerName;
 use crate::limit::Forgeries;
 use crate::subscription::Index;
 use crate::time::{Clock, UnixTime};
-use crate::token::Cache;
+use crate::token::{Cache, TokenError};
 
 /// How long a request body that nobody wants may hold up the refusal of its request.
 const DRAIN_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(1);
@@ -201,15 +201,20 @@ impl ProxyHttp for Gateway {
         let Outcome::Denied(denial) = &context.outcome else {
             return Ok(false);
         };
-        if let Cause::VerificationOverloaded(overdrawn) = denial.cause {
-            self.overloads.note(
-                denial.issuer.as_ref(),
-                overdrawn,
-                context.client.address,
-                context.now,
-            );
-            let hold = context.live.snapshot.forgery_budget.hold;
-            self.overloads.hold(hold, context.now).await;
+        let (budget, client) = (&context.live.snapshot.forgery_budget, context.client.address);
+        let floods = match denial.cause {
+            Cause::VerificationOverloaded(overdrawn) => {
+                let issuer = denial.issuer.as_ref();
+                self.overloads.note(issuer, overdrawn, client, context.now);
+                true
+            }
+            Cause::Token(TokenError::SignatureInvalid) => {
+                self.forgeries.is_notorious(budget, client, context.now)
+            }
+            _ => false,
+        };
+        if floods {
+            self.overloads.hold(budget.hold, context.now).await;
         }
         if let Cause::Request(_) = denial.cause {
             // Whoever sends bad HTTP may mean something else with the bytes that follow.

@@ -15,7 +15,8 @@ use crate::id::IssuerName;
 use crate::limit::Bucket;
 use crate::time::UnixTime;
 
-const SERVER: &str = "[server]\nforgery_budget = \"10%\"\nforgery_budget_per_source = \"2%\"\n";
+const SERVER: &str =
+    "[server]\nforgery_budget = \"10%\"\nforgery_budget_per_source = \"2%\"\nforgery_burst = \"1s\"\n";
 
 const REST: &str = r#"
 [[listener]]
