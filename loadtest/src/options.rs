@@ -31,7 +31,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// One or more: plain, keyless, jwt-{rs256,es256,eddsa}-{warm,pool,cold,forged}, api-key, subscriptions-1m,
+    /// One or more: plain, keyless, jwt-{rs256,es256,eddsa}-{warm,pool,cold,forged,forged-budget}, api-key, subscriptions-1m,
     /// reload-under-load, flood; or all.
     #[arg(long, num_args = 1.., value_name = "NAME", default_value = "jwt-rs256-warm", value_parser = scenarios)]
     pub(crate) scenario: Vec<Chosen>,
