@@ -35,8 +35,8 @@ pub(crate) struct Options {
     /// reload-under-load, flood; or all.
     #[arg(long, num_args = 1.., value_name = "NAME", default_value = "jwt-rs256-warm", value_parser = scenarios)]
     pub(crate) scenario: Vec<Chosen>,
-    /// The first is compared with each of the others: gateway, gateway-again, gateway-other, baseline, baseline-again,
-    /// baseline-no-steal, haproxy, nginx, envoy, envoy-cache.
+    /// The first is compared with each of the others: gateway, gateway-again, gateway-one-worker, gateway-other,
+    /// baseline, baseline-again, baseline-no-steal, haproxy, nginx, envoy, envoy-cache.
     #[arg(long, num_args = 1.., value_name = "SIDE", value_parser = side)]
     pub(crate) sides: Vec<Side>,
     /// Rounds of each side; below 6 there is no range.
