@@ -254,8 +254,8 @@ impl Decisions<'_> {
                 path: "/orders/1",
                 query: None,
                 headers,
-                body_bytes: None,
                 client: None,
+                body_bytes: None,
             };
             let permitted = evaluate(&plane, black_box(&request), NOW, &mut ()).is_ok();
             assert!(permitted, "every caller has a subscription");

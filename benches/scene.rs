@@ -457,8 +457,8 @@ impl Request {
             path: &self.path,
             query: None,
             headers: &self.headers,
-            body_bytes: None,
             client: None,
+            body_bytes: None,
         }
     }
 }

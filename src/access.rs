@@ -71,20 +71,37 @@ pub struct DataPlane<'p> {
 ///     tollgate::access::Permit { caller: None, ..permit }
 /// }
 /// ```
+///
+/// It says where API, route and plan are in the snapshot by which it was decided, and counts no references to them: all
+/// requests of all threads would meet on those counts. [`Permit::under`] finds them again.
 #[derive(Debug)]
 pub struct Permit {
-    api: Arc<Api>,
-    route: Arc<Route>,
-    plan: Arc<Plan>,
+    generation: u64,
+    api: usize,
+    route: usize,
+    plan: usize,
     caller: Option<Caller>,
     headers: RenderedHeaders,
     usage: Usage,
     decided_at: UnixTime,
 }
 
+/// A permit beside what it is for.
+#[derive(Debug, Clone, Copy)]
+pub struct Granted<'p> {
+    /// The permit.
+    pub permit: &'p Permit,
+    /// The API.
+    pub api: &'p Api,
+    /// The route.
+    pub route: &'p Route,
+    /// The plan under which the request passes.
+    pub plan: &'p Plan,
+}
+
 /// The caller's plan and agreement.
-struct Agreement {
-    plan: Arc<Plan>,
+struct Agreement<'p> {
+    plan: &'p Arc<Plan>,
     application: Option<Arc<Application>>,
     subscription: Option<Arc<Subscription>>,
 }
@@ -143,7 +160,7 @@ pub fn evaluate(
             let subscription = keyed::agree(plane, &found, &recognised, request, now, observer)?;
             observer.stage(Stage::Subscription);
             (
-                Arc::clone(recognised.plan),
+                recognised.plan,
                 Some(Caller {
                     proof: Proof::ApiKey(recognised.key),
                     source: Some(shown.source.kind()),
@@ -153,16 +170,17 @@ pub fn evaluate(
             )
         }
     };
-    demand(&found, &plan, caller.as_ref(), request)?;
+    demand(&found, plan, caller.as_ref(), request)?;
     observer.stage(Stage::Authorization);
-    let headers = render(&found, &plan, caller.as_ref())?;
-    fit(&found, &plan, caller.as_ref(), request)?;
-    let usage = limits::take(plane, &found, &plan, caller.as_ref(), request.client, observer)?;
+    let headers = render(&found, plan, caller.as_ref())?;
+    contain(&found, plan, caller.as_ref(), request)?;
+    let usage = limits::take(plane, &found, plan, caller.as_ref(), request.client, observer)?;
     observer.stage(Stage::Limits);
     Ok(Permit {
-        api: Arc::clone(found.api),
-        route: Arc::clone(found.route),
-        plan,
+        generation: plane.snapshot.generation,
+        api: found.api.index,
+        route: found.route.place,
+        plan: plan.index,
         caller,
         headers,
         usage,
@@ -241,11 +259,11 @@ fn credential<'r>(found: &Found<'r>, request: &RequestView<'r>) -> Result<Creden
 
 /// The plan for callers who present nothing: the first, in the order written, whose rule holds. If there is none, a
 /// credential helps only where a plan asks for one.
-fn keyless(
-    found: &Found<'_>,
+fn keyless<'p>(
+    found: &Found<'p>,
     request: &RequestView<'_>,
     observer: &mut impl Observer,
-) -> Result<Arc<Plan>, Box<Denial>> {
+) -> Result<&'p Arc<Plan>, Box<Denial>> {
     let plans = &found.api.plans;
     let mut selected = plans.keyless(found.now).filter(|plan| {
         let selected = Shown(None).selects(plan, request, found.path);
@@ -255,7 +273,7 @@ fn keyless(
         }
         selected
     });
-    selected.next().map(Arc::clone).ok_or_else(|| {
+    selected.next().ok_or_else(|| {
         let cause = match plans.take_bearer(found.now) || plans.api_key(found.now).next().is_some() {
             true => Cause::Credential(CredentialError::Missing),
             false => Cause::PlanNotSelected,
@@ -406,14 +424,14 @@ fn tick(now: UnixTime) -> u32 {
 /// and to which the caller has an agreement in force. If there is none, the most telling refusal answers: that of a
 /// subscription which exists. Only here it is known whose token it is, so audiences are judged once more, and a token
 /// that is for no plan is refused as such, before it is said that no plan is for the request.
-fn agree(
+fn agree<'p>(
     plane: &DataPlane<'_>,
     found: &Found<'_>,
     bearer: &Bearer<'_>,
-    authentic: &Authentic<'_>,
+    authentic: &Authentic<'p>,
     request: &RequestView<'_>,
     observer: &mut impl Observer,
-) -> Result<Agreement, Box<Denial>> {
+) -> Result<Agreement<'p>, Box<Denial>> {
     let Authentic {
         accepted, verdict, ..
     } = authentic;
@@ -460,7 +478,7 @@ fn agree(
         match agreed {
             Ok(subscription) => {
                 return Ok(Agreement {
-                    plan: Arc::clone(plan),
+                    plan,
                     application,
                     subscription,
                 });
@@ -552,23 +570,7 @@ fn demand(
     authorize(&found.route.requirements, &shown).map_err(lacking)
 }
 
-/// The body that is announced may come.
-fn fit(
-    found: &Found<'_>,
-    plan: &Arc<Plan>,
-    caller: Option<&Caller>,
-    request: &RequestView<'_>,
-) -> Result<(), Box<Denial>> {
-    match request.body_bytes {
-        Some(bytes) if bytes > found.api.body_bytes_max => {
-            let cause = Cause::Request(RequestError::BodyTooLarge);
-            Err(Denial::new(cause).at(found.api).known(plan, caller))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The caller's claims as the upstream will read them.
+/// Then the caller's claims as the upstream will read them.
 fn render(
     found: &Found<'_>,
     plan: &Arc<Plan>,
@@ -584,22 +586,42 @@ fn render(
     })
 }
 
+/// Last: a body that is announced to be larger than the API takes. One that only turns out to be is cut off on its way.
+fn contain(
+    found: &Found<'_>,
+    plan: &Arc<Plan>,
+    caller: Option<&Caller>,
+    request: &RequestView<'_>,
+) -> Result<(), Box<Denial>> {
+    if request
+        .body_bytes
+        .is_none_or(|bytes| bytes <= found.api.body_bytes_max)
+    {
+        return Ok(());
+    }
+    let cause = Cause::Request(RequestError::BodyTooLarge);
+    Err(Denial::new(cause).at(found.api).known(plan, caller))
+}
+
 // === impl Permit ===
 
 impl Permit {
-    /// The API.
-    pub const fn api(&self) -> &Arc<Api> {
-        &self.api
+    /// What it is for. Nothing if this is another snapshot than the one by which it was decided: it says nothing there.
+    pub fn under<'p>(&'p self, snapshot: &'p Snapshot) -> Option<Granted<'p>> {
+        Some(Granted {
+            permit: self,
+            route: self.route(snapshot)?,
+            api: snapshot.apis.get(self.api)?,
+            plan: snapshot.plans.get(self.plan)?,
+        })
     }
 
-    /// The route.
-    pub const fn route(&self) -> &Arc<Route> {
-        &self.route
-    }
-
-    /// The plan under which the request passes.
-    pub const fn plan(&self) -> &Arc<Plan> {
-        &self.plan
+    /// The route alone, as [`Self::under`] finds it.
+    pub fn route<'s>(&self, snapshot: &'s Snapshot) -> Option<&'s Route> {
+        if snapshot.generation != self.generation {
+            return None;
+        }
+        snapshot.listed_routes.get(self.route).map(AsRef::as_ref)
     }
 
     /// Who is calling; nobody under a keyless plan.

@@ -51,6 +51,8 @@ pub struct Route {
     /// Its place among the routes of its API, as written; nothing if the API lists none and all that is below its
     /// context path is let through to its plans.
     pub index: Option<usize>,
+    /// Its place among all routes of the snapshot.
+    pub place: usize,
     /// Where it goes.
     pub upstream: Arc<Upstream>,
     /// What it must show.

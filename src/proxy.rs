@@ -17,6 +17,7 @@ mod limited;
 mod live;
 mod meters;
 mod overload;
+mod place;
 mod pool;
 mod private;
 mod record;
@@ -49,7 +50,7 @@ use crate::id::IssuerName;
 use crate::limit::{Counters, Forgeries};
 use crate::subscription::Index;
 use crate::time::{Clock, UnixTime};
-use crate::token::Cache;
+use crate::token::{Cache, TokenError};
 
 /// How long a request body that nobody wants may hold up the refusal of its request.
 const DRAIN_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(1);
@@ -127,15 +128,15 @@ impl Gateway {
     /// Looks at the request and decides, at this time. Nothing here waits.
     fn decide(&self, session: &Session, context: &mut Context, now: UnixTime) {
         let begun = Instant::now();
-        let snapshot = Arc::clone(&context.live.snapshot);
+        let live = Arc::clone(&context.live);
         let plane = DataPlane {
-            snapshot: &snapshot,
+            snapshot: &live.snapshot,
             index: &self.index,
             verdicts: &self.verdicts,
             forgeries: &self.forgeries,
             counting: Counting::Takes(&*self.counters),
         };
-        let mut watch = Watch::new(&context.live.meters);
+        let mut watch = Watch::new(&live.meters);
         let decided = decide(
             &plane,
             session.req_header(),
@@ -167,10 +168,9 @@ impl Gateway {
             return;
         }
         let unsaid = self.unsaid.swap(0, Ordering::Relaxed);
-        let upstream = match &context.outcome {
-            Outcome::Permitted(permit) => permit.route().upstream.name.as_str(),
-            Outcome::Undecided | Outcome::Denied(_) => "",
-        };
+        let upstream = context
+            .granted()
+            .map_or("", |granted| granted.route.upstream.name.as_str());
         let request = self.request_summary(session, context);
         let code = code.word();
         tracing::error!(event = "request_failed", code, upstream, request, unsaid, %error, "a request failed");
@@ -217,15 +217,20 @@ impl ProxyHttp for Gateway {
         let Outcome::Denied(denial) = &context.outcome else {
             return Ok(false);
         };
-        if let Cause::VerificationOverloaded(overdrawn) = denial.cause {
-            self.overloads.note(
-                denial.issuer.as_ref(),
-                overdrawn,
-                context.client.address,
-                context.now,
-            );
-            let hold = context.live.snapshot.forgery_budget.hold;
-            self.overloads.hold(hold, context.now).await;
+        let (budget, client) = (&context.live.snapshot.forgery_budget, context.client.address);
+        let floods = match denial.cause {
+            Cause::VerificationOverloaded(overdrawn) => {
+                let issuer = denial.issuer.as_ref();
+                self.overloads.note(issuer, overdrawn, client, context.now);
+                true
+            }
+            Cause::Token(TokenError::SignatureInvalid) => {
+                self.forgeries.is_notorious(budget, client, context.now)
+            }
+            _ => false,
+        };
+        if floods {
+            self.overloads.hold(budget.hold, context.now).await;
         }
         if let Cause::Request(_) = denial.cause {
             // Whoever sends bad HTTP may mean something else with the bytes that follow.
@@ -253,7 +258,8 @@ impl ProxyHttp for Gateway {
     }
 
     async fn upstream_peer(&self, _session: &mut Session, context: &mut Context) -> Result<Box<HttpPeer>> {
-        let Outcome::Permitted(permit) = &context.outcome else {
+        let live = Arc::clone(&context.live);
+        let Some(upstream) = context.upstream(&live) else {
             return Error::e_explain(
                 ErrorType::InternalError,
                 "a request without a permit goes nowhere",
@@ -261,7 +267,7 @@ impl ProxyHttp for Gateway {
         };
         context.attempt.get_or_insert(context.decided);
         context.body_bytes = 0; // a retry sends the body again
-        let Some((place, peer)) = permit.route().upstream.choose(&context.unreachable) else {
+        let Some((place, peer)) = upstream.choose(&context.unreachable) else {
             return Error::e_explain(ErrorType::HTTPStatus(503), "no peer is left to try");
         };
         context.peer = Some((place, peer.address));
@@ -276,9 +282,9 @@ impl ProxyHttp for Gateway {
         mut error: Box<Error>,
     ) -> Box<Error> {
         // Nothing was sent, so another peer may be asked, whatever the method.
-        if let (Some((place, _)), Outcome::Permitted(permit)) = (context.peer, &context.outcome) {
-            let upstream = Arc::clone(&permit.route().upstream);
-            error.set_retry(context.connect_failed(&upstream, place));
+        let live = Arc::clone(&context.live);
+        if let (Some((place, _)), Some(upstream)) = (context.peer, context.upstream(&live)) {
+            error.set_retry(context.connect_failed(upstream, place));
         }
         error
     }
@@ -301,8 +307,8 @@ impl ProxyHttp for Gateway {
     ) -> Result<()> {
         let Some(chunk) = body else { return Ok(()) };
         context.body_bytes = context.body_bytes.saturating_add(chunk.len() as u64);
-        match &context.outcome {
-            Outcome::Permitted(permit) if context.body_bytes <= permit.api().body_bytes_max => Ok(()),
+        match context.granted() {
+            Some(granted) if context.body_bytes <= granted.api.body_bytes_max => Ok(()),
             _ => Error::e_explain(ErrorType::HTTPStatus(413), "the request body is too large"),
         }
     }

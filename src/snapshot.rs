@@ -58,6 +58,8 @@ pub struct Snapshot {
     pub generation: u64,
     /// Host, path and method to API and route.
     pub routes: Table<Arc<Api>, Arc<Route>>,
+    /// All routes, each at its `place`, with what stands for an API that lists none.
+    pub listed_routes: Vec<Arc<Route>>,
     /// All APIs, each at its `index`.
     pub apis: Vec<Arc<Api>>,
     /// All plans, on offer or not, each at its `index`.
@@ -201,6 +203,7 @@ pub fn compile(mut config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mista
     Ok(Snapshot {
         generation: inputs.generation,
         routes: published.routes,
+        listed_routes: published.listed_routes,
         apis: published.apis,
         plans: published.plans,
         plan_apis: published.plan_apis,

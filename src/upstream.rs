@@ -107,7 +107,11 @@ impl Upstream {
 
     /// The peer whose turn it is, and its place, passing over those that cannot be reached; nothing when none can.
     pub fn choose(&self, unreachable: &Tried) -> Option<(usize, &Peer)> {
-        let start = self.next.fetch_add(1, Ordering::Relaxed);
+        // Where there is no choice, no turn is counted: every core would want to count it.
+        let start = match self.turns.len() {
+            1 => 0,
+            _ => self.next.fetch_add(1, Ordering::Relaxed),
+        };
         for step in 0..self.turns.len() {
             let turn = self.turns.get(start.wrapping_add(step) % self.turns.len())?;
             let place = usize::from(*turn);

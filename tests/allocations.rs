@@ -180,8 +180,8 @@ fn allocations_at(
         path,
         query,
         headers,
-        body_bytes: None,
         client: None,
+        body_bytes: None,
     };
     let mut decided = None;
     let counted = allocation_counter::measure(|| decided = Some(evaluate(&plane, &view, NOW, &mut ())));
@@ -274,8 +274,8 @@ fn an_api_key_that_passes_allocates_nothing() {
         path: "/keys/menu/1",
         query: None,
         headers: &headers,
-        body_bytes: None,
         client: None,
+        body_bytes: None,
     };
     assert!(evaluate(&plane, &view, NOW, &mut ()).is_ok(), "the key passes");
 }
@@ -329,8 +329,8 @@ fn what_is_kept_of_a_token_is_no_more_than_its_budget() {
                 path: "/orders/menu/1",
                 query: None,
                 headers,
-                body_bytes: None,
                 client: None,
+                body_bytes: None,
             };
             assert!(evaluate(&plane, &view, NOW, &mut ()).is_ok());
         }

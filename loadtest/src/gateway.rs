@@ -84,12 +84,7 @@ pub(crate) fn configuration(setting: &Setting<'_>) -> String {
         client_id_claims,
     } = *setting;
     let entries = scenario.cache_entries();
-    // `jwt-*-forged` measures the checks that the budget would spare; a flood is to meet it as it comes.
-    let budget = if scenario.is_forged() {
-        "forgery_budget = \"off\"\nforgery_budget_per_source = \"off\""
-    } else {
-        ""
-    };
+    let budget = scenario.forgery_settings();
     let state = store.map_or_else(String::new, |store| {
         let token = store.with_extension("token");
         let (store, token) = (store.display(), token.display());

@@ -31,12 +31,12 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// One or more: plain, keyless, jwt-{rs256,es256,eddsa}-{warm,pool,cold,forged}, api-key, subscriptions-1m,
+    /// One or more: plain, keyless, jwt-{rs256,es256,eddsa}-{warm,pool,cold,forged,forged-budget}, api-key, subscriptions-1m,
     /// reload-under-load, flood; or all.
     #[arg(long, num_args = 1.., value_name = "NAME", default_value = "jwt-rs256-warm", value_parser = scenarios)]
     pub(crate) scenario: Vec<Chosen>,
-    /// The first is compared with each of the others: gateway, gateway-again, gateway-other, baseline, baseline-again,
-    /// baseline-no-steal, haproxy, nginx, envoy, envoy-cache.
+    /// The first is compared with each of the others: gateway, gateway-again, gateway-one-worker, gateway-other,
+    /// baseline, baseline-again, baseline-no-steal, haproxy, nginx, envoy, envoy-cache.
     #[arg(long, num_args = 1.., value_name = "SIDE", value_parser = side)]
     pub(crate) sides: Vec<Side>,
     /// Rounds of each side; below 6 there is no range.

@@ -49,8 +49,10 @@ pub(crate) enum Tokens {
     Pool,
     /// So many that each is new.
     Cold,
-    /// Of good form, with a random signature.
+    /// Of good form, with a random signature, each checked.
     Forged,
+    /// The same, met by the gateway's budget for such tokens.
+    ForgedBudget,
 }
 
 const ALGORITHMS: [(Algorithm, &str); 3] = [
@@ -58,11 +60,12 @@ const ALGORITHMS: [(Algorithm, &str); 3] = [
     (Algorithm::Es256, "es256"),
     (Algorithm::Ed25519, "eddsa"),
 ];
-const TOKENS: [(Tokens, &str); 4] = [
+const TOKENS: [(Tokens, &str); 5] = [
     (Tokens::Warm, "warm"),
     (Tokens::Pool, "pool"),
     (Tokens::Cold, "cold"),
     (Tokens::Forged, "forged"),
+    (Tokens::ForgedBudget, "forged-budget"),
 ];
 
 // === impl Scenario ===
@@ -107,7 +110,7 @@ impl Scenario {
         match self {
             Self::Jwt(_, Tokens::Pool) => POOL_TOKENS,
             Self::Jwt(_, Tokens::Cold) | Self::Flood => COLD_TOKENS,
-            Self::Jwt(_, Tokens::Forged) => FORGED_TOKENS,
+            Self::Jwt(_, Tokens::Forged | Tokens::ForgedBudget) => FORGED_TOKENS,
             Self::Subscriptions => CALLERS,
             Self::Plain | Self::Keyless | Self::Jwt(_, Tokens::Warm) | Self::ApiKey | Self::Reload => 1,
         }
@@ -122,7 +125,18 @@ impl Scenario {
     }
 
     pub(crate) fn is_forged(self) -> bool {
-        matches!(self, Self::Jwt(_, Tokens::Forged))
+        matches!(self, Self::Jwt(_, Tokens::Forged | Tokens::ForgedBudget))
+    }
+
+    /// What the gateway is told of its budget for bad tokens. `forged` measures the checks that it would spare, in
+    /// `forged-budget` the refusals that take their place are not held back, as who waits sends nothing; a flood is to
+    /// meet it as it comes.
+    pub(crate) fn forgery_settings(self) -> &'static str {
+        match self {
+            Self::Jwt(_, Tokens::Forged) => "forgery_budget = \"off\"\nforgery_budget_per_source = \"off\"",
+            Self::Jwt(_, Tokens::ForgedBudget) => "forgery_hold = \"0s\"",
+            _ => "",
+        }
     }
 
     pub(crate) fn is_cold(self) -> bool {
@@ -184,7 +198,7 @@ mod tests {
         for scenario in &all {
             assert_eq!(Scenario::parse(&scenario.to_string()), Some(*scenario));
         }
-        assert_eq!(all.len(), 18);
+        assert_eq!(all.len(), 21);
         assert_eq!(Scenario::parse("jwt-rs256-other"), None);
     }
 

@@ -25,6 +25,8 @@ pub(crate) enum Side {
     Gateway,
     /// The same binary a second time: what a difference between equals looks like.
     GatewayAgain,
+    /// The same binary with one worker, however many the others have.
+    GatewayOneWorker,
     /// Another binary.
     GatewayOther,
     Baseline,
@@ -79,9 +81,10 @@ pub(crate) struct Running {
     pub(crate) configuration: Option<PathBuf>,
 }
 
-const SIDES: [(Side, &str); 10] = [
+const SIDES: [(Side, &str); 11] = [
     (Side::Gateway, "gateway"),
     (Side::GatewayAgain, "gateway-again"),
+    (Side::GatewayOneWorker, "gateway-one-worker"),
     (Side::GatewayOther, "gateway-other"),
     (Side::Baseline, "baseline"),
     (Side::BaselineAgain, "baseline-again"),
@@ -112,7 +115,10 @@ impl Side {
     }
 
     pub(crate) fn is_gateway(self) -> bool {
-        matches!(self, Self::Gateway | Self::GatewayAgain | Self::GatewayOther)
+        matches!(
+            self,
+            Self::Gateway | Self::GatewayAgain | Self::GatewayOneWorker | Self::GatewayOther
+        )
     }
 
     pub(crate) fn is_baseline(self) -> bool {
@@ -196,7 +202,10 @@ impl Running {
         if side.is_gateway() {
             let configuration = places::private_directory(&directory.join("etc"))?.join("tollgate.toml");
             let store = store_of(stage.scenario, stage.credentials, &directory)?;
-            let setting = setting(stage, store.as_deref());
+            let mut setting = setting(stage, store.as_deref());
+            if side == Side::GatewayOneWorker {
+                setting.threads = 1;
+            }
             write_whole(&configuration, &gateway::configuration(&setting))?;
             let binary = match side {
                 Side::GatewayOther => stage.binaries.other.as_ref(),

@@ -7,8 +7,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 use super::{CacheResult, DataPlane, Denial, Observer, Permit, RequestView, Stage, Verdict, evaluate};
@@ -29,8 +27,11 @@ mod lives;
 mod outage;
 mod properties;
 mod remembered;
+mod request;
 mod scene;
 mod terms;
+
+use request::Request;
 
 const SECONDS: i64 = 1_800_000_000;
 const NOW: UnixTime = UnixTime::from_seconds(SECONDS);
@@ -220,15 +221,6 @@ struct World {
 
 struct Memory(BTreeMap<PathBuf, Vec<u8>>);
 
-/// A request, to be sent to nobody.
-#[derive(Clone)]
-struct Request {
-    method: String,
-    path: String,
-    query: Option<String>,
-    headers: HeaderMap,
-}
-
 /// Writes down the stages that were passed.
 #[derive(Default)]
 struct Passed(Vec<Stage>, Vec<CacheResult>);
@@ -269,7 +261,7 @@ impl World {
         let decided = self.decide_with(&Cache::new(0), request, host, observer);
         for _ in 0..2 {
             let again = self.decide_with(&self.verdicts, request, host, &mut ());
-            assert_eq!(outcome(&again), outcome(&decided));
+            assert_eq!(outcome(&self.snapshot, &again), outcome(&self.snapshot, &decided));
         }
         decided
     }
@@ -294,8 +286,8 @@ impl World {
             path: &request.path,
             query: request.query.as_deref(),
             headers: &request.headers,
-            body_bytes: None,
             client: None,
+            body_bytes: None,
         };
         evaluate(&plane, &view, NOW, observer)
     }
@@ -311,32 +303,6 @@ impl Files for Memory {
 
     fn list(&self, _: &Path) -> io::Result<Vec<PathBuf>> {
         Ok(Vec::new())
-    }
-}
-
-// === impl Request ===
-
-impl Request {
-    fn new(method: &str, path: &str) -> Self {
-        Self {
-            method: method.to_owned(),
-            path: path.to_owned(),
-            query: None,
-            headers: HeaderMap::new(),
-        }
-    }
-
-    fn field(mut self, name: HeaderName, value: &[u8]) -> Self {
-        self.headers.append(name, HeaderValue::from_bytes(value).unwrap());
-        self
-    }
-
-    fn authorization(self, value: &str) -> Self {
-        self.field(AUTHORIZATION, value.as_bytes())
-    }
-
-    fn bearer(self, token: &str) -> Self {
-        self.authorization(&format!("Bearer {token}"))
     }
 }
 
@@ -382,9 +348,9 @@ fn get() -> Request {
 }
 
 /// `permit API/PLAN`, or status, code and, where it says more, reason.
-fn outcome(decided: &Result<Permit, Box<Denial>>) -> String {
+fn outcome(snapshot: &Snapshot, decided: &Result<Permit, Box<Denial>>) -> String {
     match decided {
-        Ok(permit) => format!("permit {}", permit.plan().id),
+        Ok(permit) => format!("permit {}", permit.under(snapshot).unwrap().plan.id),
         Err(denial) => {
             let (code, reason) = (denial.answer().code, denial.reason());
             match reason == code.word() {
@@ -398,7 +364,13 @@ fn outcome(decided: &Result<Permit, Box<Denial>>) -> String {
 #[track_caller]
 fn check(request: Request, expected: &str) {
     let decided = WORLD.decide(&request, "a.example", &mut ());
-    assert_eq!(outcome(&decided), expected, "{} {}", request.method, request.path);
+    assert_eq!(
+        outcome(&WORLD.snapshot, &decided),
+        expected,
+        "{} {}",
+        request.method,
+        request.path
+    );
 }
 
 #[track_caller]
@@ -636,7 +608,12 @@ fn stages_are_passed_in_their_order_up_to_the_one_that_refuses() {
     ] {
         let mut observed = Passed::default();
         let decided = WORLD.decide(&request, "", &mut observed);
-        assert_eq!(observed.0, all.get(..passed).unwrap(), "{}", outcome(&decided));
+        assert_eq!(
+            observed.0,
+            all.get(..passed).unwrap(),
+            "{}",
+            outcome(&WORLD.snapshot, &decided)
+        );
     }
 }
 

@@ -18,8 +18,8 @@ pub struct RequestView<'r> {
     pub query: Option<&'r str>,
     /// The header fields.
     pub headers: &'r HeaderMap,
-    /// The length that the request declares for its body, in bytes.
-    pub body_bytes: Option<u64>,
     /// Who is calling, as far as trusted proxies can tell.
     pub client: Option<IpAddr>,
+    /// The length of the body, in bytes, if the request tells.
+    pub body_bytes: Option<u64>,
 }

@@ -93,9 +93,10 @@ pub struct Server {
     pub forgery_budget: Option<Located<Percent>>,
     /// `forgery_budget_per_source`: the same of one network, 1 to 10,000 %. Default a fifth of `forgery_budget`.
     pub forgery_budget_per_source: Option<Located<Percent>>,
-    /// `forgery_burst`: how much time's worth of these may be used at once, 100 ms..=1 min. Default 1 s.
+    /// `forgery_burst`: how much time's worth of these may be used at once, 100 ms..=1 min. Default 200 ms.
     pub forgery_burst: Duration,
-    /// `forgery_hold`: how long an answer that the budget is spent is held back, 0..=10 s. Default 1 s.
+    /// `forgery_hold`: how long an answer that the budget is spent is held back, and 401 for a forged signature to a
+    /// network that sends many, 0..=10 s. Default 1 s.
     pub forgery_hold: Duration,
     /// `duplicate_slashes`: what `//` in a path means. Default refuse.
     pub duplicate_slashes: DuplicateSlashes,
@@ -723,7 +724,7 @@ impl Default for Server {
             token_cache_entries: 65_536,
             forgery_budget: None,
             forgery_budget_per_source: None,
-            forgery_burst: Duration::from_secs(1),
+            forgery_burst: Duration::from_millis(200),
             forgery_hold: Duration::from_secs(1),
             duplicate_slashes: DuplicateSlashes::default(),
             path_parameters: PathParameters::default(),

@@ -12,7 +12,7 @@ use super::record::Record;
 use super::report::{Cite, Denied, Explanation, Line, Outcome, Stage, StoreRecord, Verdict};
 use super::token::Shown;
 use super::words;
-use crate::access::{self, Cause, DataPlane, Denial, Permit, PlanOutcome};
+use crate::access::{self, Cause, DataPlane, Denial, Granted, PlanOutcome};
 use crate::api;
 use crate::id::PlanId;
 use crate::proxy::Passed;
@@ -55,11 +55,11 @@ pub(super) fn tell(
         now,
     };
     let denial = decided.as_ref().err();
+    let passed = decided.as_ref().ok();
+    let granted = passed.and_then(|passed| Some((passed.permit.under(plane.snapshot)?, passed)));
     let refusing = denial.map(|denial| stage_of(denial));
-    let plan = match decided {
-        Ok(passed) => Some(&**passed.permit.plan()),
-        Err(denial) => denial.plan.as_deref(),
-    };
+    let refused_under = denial.and_then(|denial| denial.plan.as_deref());
+    let plan = granted.map(|(granted, _)| granted.plan).or(refused_under);
     let stages = STAGES.map(|name| Stage {
         name,
         outcome: case.outcome(name, refusing),
@@ -72,12 +72,8 @@ pub(super) fn tell(
             "subscription" => case.subscription(),
             "authorization" => case.authorization(),
             "limits" => case.limits(plan),
-            "headers" => decided
-                .as_ref()
-                .map_or_else(|_| Vec::new(), |passed| case.headers(&passed.permit)),
-            "upstream" => decided
-                .as_ref()
-                .map_or_else(|_| Vec::new(), |passed| case.upstream(passed)),
+            "headers" => granted.map_or_else(Vec::new, |(granted, _)| case.headers(granted)),
+            "upstream" => granted.map_or_else(Vec::new, |(granted, passed)| case.upstream(granted, passed)),
             _ => Vec::new(),
         },
     });
@@ -527,9 +523,10 @@ impl Case<'_> {
     }
 
     /// What the upstream is told of the caller.
-    fn headers(&self, permit: &Permit) -> Vec<Line> {
-        let api = permit.api().name.as_str();
-        let mut lines: Vec<Line> = permit
+    fn headers(&self, granted: Granted<'_>) -> Vec<Line> {
+        let api = granted.api.name.as_str();
+        let mut lines: Vec<Line> = granted
+            .permit
             .headers()
             .iter()
             .map(|(name, value)| {
@@ -539,7 +536,7 @@ impl Case<'_> {
                     .at(self.cites.claim_header(api, name.as_str()))
             })
             .collect();
-        let (text, kept) = match permit.api().forward_credential {
+        let (text, kept) = match granted.api.forward_credential {
             true => ("goes upstream as it came", true),
             false => ("is taken away", false),
         };
@@ -554,18 +551,17 @@ impl Case<'_> {
         lines
     }
 
-    fn upstream(&self, passed: &Passed) -> Vec<Line> {
-        let permit = &passed.permit;
-        let (api, route) = (permit.api().name.as_str(), permit.route());
+    fn upstream(&self, granted: Granted<'_>, passed: &Passed) -> Vec<Line> {
+        let (api, route) = (granted.api.name.as_str(), granted.route);
         let own = self
             .cites
             .route(api, route.index, "upstream")
             .filter(|place| !place.default);
         let name = route.upstream.name.as_str();
         vec![
-            Line::plain("plan", permit.plan().name.as_str()).at(self.cites.plan(
+            Line::plain("plan", granted.plan.name.as_str()).at(self.cites.plan(
                 api,
-                permit.plan().name.as_str(),
+                granted.plan.name.as_str(),
                 "name",
             )),
             Line::plain("upstream", name).at(own.or_else(|| self.cites.api(api, "upstream"))),
@@ -577,7 +573,7 @@ impl Case<'_> {
             .at(self.cites.upstream(name, "peers")),
             Line::plain(
                 "target",
-                words::without_query(&passed.upstream_target(self.question.header())),
+                words::without_query(&passed.upstream_target(granted, self.question.header())),
             )
             .at(self.cites.api(api, "strip_context_path")),
         ]

@@ -41,7 +41,8 @@ pub struct ForgeryBudget {
     pub source: Option<Share>,
     /// How much time's worth of its share a bucket holds.
     pub burst: Duration,
-    /// How long an answer that a bucket is full is held back: whoever floods waits, too, on each connection.
+    /// How long an answer that a bucket is full is held back, and one that a signature is none to a source of many such:
+    /// whoever floods waits, too, on each connection.
     pub hold: Duration,
 }
 
@@ -244,6 +245,11 @@ impl Forgeries {
         }
         charge.good = false;
         Ok(charge)
+    }
+
+    /// Whether so many checks of tokens from there have failed lately that it is no longer taken for clean.
+    pub fn is_notorious(&self, budget: &ForgeryBudget, client: Option<IpAddr>, now: UnixTime) -> bool {
+        budget.source.is_some() && self.source(client).is_some_and(|source| !source.is_clean(now))
     }
 
     /// The time that went into failed checks of an issuer's tokens since the start, at nominal prices, in nanoseconds.

@@ -11,7 +11,7 @@ use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use serde::Serialize;
 
-use super::context::{Context, Outcome};
+use super::context::Context;
 use super::deprecated::Notice;
 use super::grpc;
 use super::limited::Standing;
@@ -69,10 +69,10 @@ impl Page {
             Code::UpstreamUnavailable => Answer::new(code).retry_after(UPSTREAM_RETRY_SECONDS),
             _ => Answer::new(code),
         };
-        let notice = match &context.outcome {
-            Outcome::Permitted(permit) => Notice::of(permit.plan(), permit.decided_at()),
-            Outcome::Undecided | Outcome::Denied(_) => Notice::default(),
-        };
+        let notice = context
+            .granted()
+            .map(|granted| Notice::of(granted.plan, granted.permit.decided_at()))
+            .unwrap_or_default();
         Self {
             notice,
             ..Self::new(answer, context)

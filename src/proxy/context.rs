@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use http::StatusCode;
 use pingora::{Error, ErrorType, Result};
 
-use super::live::Live;
+use super::live::{Handle, Live};
 use super::meters::{InFlight, Meters};
 use super::view::Client;
-use crate::access::{CacheResult, Code, Denial, Observer, Permit};
+use crate::access::{CacheResult, Code, Denial, Granted, Observer, Permit};
 use crate::issuer::Issuer;
 use crate::time::UnixTime;
 use crate::token::{Algorithm, Probe, TokenCheck};
@@ -23,7 +23,7 @@ const INFORMATIONAL_MAX: u32 = 16;
 /// One request, from its header to its record.
 pub struct Context {
     /// The snapshot that it sees, from its decision to the end.
-    pub(super) live: Arc<Live>,
+    pub(super) live: Arc<Handle>,
     /// When it arrived.
     pub(super) now: UnixTime,
     /// The same moment, for measuring.
@@ -84,7 +84,7 @@ pub(super) struct Watch<'m> {
 // === impl Context ===
 
 impl Context {
-    pub(super) fn new(live: Arc<Live>, now: UnixTime) -> Self {
+    pub(super) fn new(live: Arc<Handle>, now: UnixTime) -> Self {
         let in_flight = live.meters.in_flight();
         let started = Instant::now();
         Self {
@@ -113,6 +113,23 @@ impl Context {
 }
 
 impl Context {
+    /// The permit and what it is for, if the request may pass.
+    pub(super) fn granted(&self) -> Option<Granted<'_>> {
+        match &self.outcome {
+            Outcome::Permitted(permit) => permit.under(&self.live.snapshot),
+            Outcome::Undecided | Outcome::Denied(_) => None,
+        }
+    }
+
+    /// Where the request goes, if it may pass. It borrows from `live`, a handle of the caller's on the same snapshot, and
+    /// so leaves the context free to be changed.
+    pub(super) fn upstream<'l>(&self, live: &'l Live) -> Option<&'l Upstream> {
+        match &self.outcome {
+            Outcome::Permitted(permit) => Some(&*permit.route(&live.snapshot)?.upstream),
+            Outcome::Undecided | Outcome::Denied(_) => None,
+        }
+    }
+
     /// Notes that a peer cannot be reached; whether another one may be tried.
     pub(super) fn connect_failed(&mut self, upstream: &Upstream, place: usize) -> bool {
         self.unreachable.insert(place);

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use pingora::http::RequestHeader;
 
 use super::{forward, view};
-use crate::access::{DataPlane, Denial, Observer, Permit, evaluate};
+use crate::access::{DataPlane, Denial, Granted, Observer, Permit, evaluate};
 use crate::time::UnixTime;
 
 /// A request that may pass.
@@ -39,8 +39,8 @@ pub fn decide(
 // === impl Passed ===
 
 impl Passed {
-    /// Path and query as the upstream gets them.
-    pub fn upstream_target(&self, request: &RequestHeader) -> String {
-        forward::target_text(&self.permit, self.path.as_deref(), &request.uri)
+    /// Path and query as the upstream gets them. `granted` is the permit's.
+    pub fn upstream_target(&self, granted: Granted<'_>, request: &RequestHeader) -> String {
+        forward::target_text(granted, self.path.as_deref(), &request.uri)
     }
 }

@@ -14,12 +14,12 @@ use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType, OrErr as _, Result};
 
-use super::context::{Context, Outcome};
+use super::context::Context;
 use super::deprecated::Notice;
 use super::limited::{Standing, is_about_limits};
 use super::private;
 use super::view::Client;
-use crate::access::Permit;
+use crate::access::Granted;
 use crate::api::Api;
 use crate::credential::{Source, folds_to, strip_cookies, strip_query};
 
@@ -56,7 +56,7 @@ pub(super) fn request(session: &Session, request: &mut RequestHeader, context: &
 /// The upstream's request. Fields that are between the caller and the gateway alone must be gone from `came` already, but
 /// for a `Connection` that names no other.
 pub(super) fn outgoing(session: &Session, came: &RequestParts, context: &Context) -> Result<RequestHeader> {
-    let Outcome::Permitted(permit) = &context.outcome else {
+    let Some(granted) = context.granted() else {
         return Error::e_explain(
             ErrorType::InternalError,
             "a request without a permit goes nowhere",
@@ -64,12 +64,12 @@ pub(super) fn outgoing(session: &Session, came: &RequestParts, context: &Context
     };
     let mut parts = nothing();
     parts.method = came.method.clone();
-    parts.uri = match target(&came.uri, permit, context)? {
+    parts.uri = match target(&came.uri, granted, context)? {
         Some(other) => other,
         None => came.uri.clone(),
     };
     parts.version = Version::HTTP_11;
-    parts.headers = fields(session, &came.headers, permit, context)?;
+    parts.headers = fields(session, &came.headers, granted, context)?;
     Ok(RequestHeader::from(parts))
 }
 
@@ -78,11 +78,11 @@ fn nothing() -> RequestParts {
 }
 
 /// The caller's fields without those that are the gateway's alone, and the gateway's.
-fn fields(session: &Session, came: &HeaderMap, permit: &Permit, context: &Context) -> Result<HeaderMap> {
+fn fields(session: &Session, came: &HeaderMap, granted: Granted<'_>, context: &Context) -> Result<HeaderMap> {
     let http = &context.live.snapshot.http;
-    let sources = ended_here(permit);
+    let sources = ended_here(granted);
     let mut headers = HeaderMap::with_capacity(came.len() + FIELDS_ADDED);
-    let credential = !permit.api().forward_credential;
+    let credential = !granted.api.forward_credential;
     for (name, field) in came {
         let ends_here = name == CONNECTION
             || (credential && name == AUTHORIZATION)
@@ -93,7 +93,7 @@ fn fields(session: &Session, came: &HeaderMap, permit: &Permit, context: &Contex
         }
     }
     cookies(&mut headers, &sources);
-    for (name, value) in permit.headers() {
+    for (name, value) in granted.permit.headers() {
         headers.insert(name.clone(), value.clone());
     }
     if !headers.contains_key(HOST)
@@ -113,12 +113,12 @@ fn value(text: &str) -> Result<HeaderValue> {
 
 /// Places where the API's plans look for tokens and API keys, and which therefore end here: also when nothing was found
 /// there.
-fn ended_here(permit: &Permit) -> Vec<&Source> {
-    let api = permit.api();
+fn ended_here(granted: Granted<'_>) -> Vec<&Source> {
+    let api = granted.api;
     if api.forward_credential {
         Vec::new()
     } else {
-        api.plans.ended(permit.decided_at()).collect()
+        api.plans.ended(granted.permit.decided_at()).collect()
     }
 }
 
@@ -182,8 +182,8 @@ pub(super) fn answer(
         .insert(http.request_id_header.clone(), value(&context.request_id)?);
     let mut answer = ResponseHeader::from(parts);
     answer.set_reason_phrase(came.get_reason_phrase())?;
-    if let Outcome::Permitted(permit) = &context.outcome {
-        Notice::of(permit.plan(), permit.decided_at()).write(&mut answer)?;
+    if let Some(Granted { permit, plan, .. }) = context.granted() {
+        Notice::of(plan, permit.decided_at()).write(&mut answer)?;
         private::keep(&mut answer, permit)?;
     }
     if let Some(standing) = standing {
@@ -269,16 +269,16 @@ fn push_address(text: &mut String, address: IpAddr) {
 
 /// What was routed is what is forwarded: the normalised path, with or without the context path. Nothing if that is what
 /// came.
-fn target(came: &Uri, permit: &Permit, context: &Context) -> Result<Option<Uri>> {
-    let api = permit.api();
-    let sources = ended_here(permit);
+fn target(came: &Uri, granted: Granted<'_>, context: &Context) -> Result<Option<Uri>> {
+    let api = granted.api;
+    let sources = ended_here(granted);
     let stripped = came
         .query()
         .and_then(|query| strip_query(query, sources.iter().copied()));
     if context.target.is_none() && !strips(api) && came.authority().is_none() && stripped.is_none() {
         return Ok(None);
     }
-    let target: PathAndQuery = target_text(permit, context.target.as_deref(), came)
+    let target: PathAndQuery = target_text(granted, context.target.as_deref(), came)
         .parse()
         .or_err(ErrorType::InvalidHTTPHeader, "the normalised path is no target")?;
     Ok(Some(Uri::from(target)))
@@ -286,9 +286,9 @@ fn target(came: &Uri, permit: &Permit, context: &Context) -> Result<Option<Uri>>
 
 /// Path and query as the upstream gets them, without a token that ends here; `normalised` is the path, if it is not the
 /// one that came.
-pub(super) fn target_text(permit: &Permit, normalised: Option<&str>, came: &Uri) -> String {
-    let api = permit.api();
-    let sources = ended_here(permit);
+pub(super) fn target_text(granted: Granted<'_>, normalised: Option<&str>, came: &Uri) -> String {
+    let api = granted.api;
+    let sources = ended_here(granted);
     let query = came.query();
     let stripped = query.and_then(|query| strip_query(query, sources.iter().copied()));
     let query = match &stripped {

@@ -1,14 +1,17 @@
 //! The cell that holds the present snapshot, with the meters that belong to it.
 //!
 //! A request takes both at once when it begins and keeps them to its end, so it never counts for an API that its
-//! snapshot does not know.
+//! snapshot does not know. What it takes is a handle of its own thread: if all threads counted their references to the
+//! snapshot in one place, that place would go from core to core with every request.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
 use super::meters::Meters;
+use super::place::{PLACES, Padded, place_of_this_thread};
 use crate::snapshot::Snapshot;
 use crate::telemetry::Telemetry;
 
@@ -18,9 +21,14 @@ pub(super) struct Live {
     pub(super) meters: Meters,
 }
 
+/// What the requests of one thread share.
+pub(super) struct Handle(Arc<Live>);
+
 /// Where the present snapshot is.
 pub struct Cell {
     live: ArcSwap<Live>,
+    /// One for each thread, all of the same snapshot, but for the moment in which it is replaced.
+    handles: Box<[Padded<ArcSwap<Handle>>]>,
     telemetry: Arc<Telemetry>,
 }
 
@@ -33,21 +41,37 @@ impl Live {
     }
 }
 
+// === impl Handle ===
+
+impl Deref for Handle {
+    type Target = Live;
+
+    fn deref(&self) -> &Live {
+        &self.0
+    }
+}
+
 // === impl Cell ===
 
 impl Cell {
     /// A cell with a first snapshot.
     pub fn new(snapshot: Arc<Snapshot>, telemetry: Arc<Telemetry>) -> Self {
-        let live = Live::new(snapshot, &telemetry);
+        let live = Arc::new(Live::new(snapshot, &telemetry));
+        let handle = |_| Padded(ArcSwap::from_pointee(Handle(Arc::clone(&live))));
         Self {
-            live: ArcSwap::from_pointee(live),
+            handles: (0..PLACES).map(handle).collect(),
+            live: ArcSwap::new(live),
             telemetry,
         }
     }
 
-    /// Puts a snapshot in place, in one step: requests that begin from now on see it.
+    /// Puts a snapshot in place: every request that begins after this has returned sees it. There is one writer.
     pub fn publish(&self, snapshot: Arc<Snapshot>) {
-        self.live.store(Arc::new(Live::new(snapshot, &self.telemetry)));
+        let live = Arc::new(Live::new(snapshot, &self.telemetry));
+        for Padded(handle) in &self.handles {
+            handle.store(Arc::new(Handle(Arc::clone(&live))));
+        }
+        self.live.store(live);
     }
 
     /// The present snapshot.
@@ -60,7 +84,12 @@ impl Cell {
         self.live.load().snapshot.http.idle_timeout
     }
 
-    pub(super) fn live(&self) -> Arc<Live> {
-        self.live.load_full()
+    /// The present snapshot and its meters, for a request.
+    pub(super) fn live(&self) -> Arc<Handle> {
+        match self.handles.get(place_of_this_thread()) {
+            Some(Padded(handle)) => handle.load_full(),
+            // There is a place for every thread.
+            None => Arc::new(Handle(self.live.load_full())),
+        }
     }
 }

@@ -9,7 +9,6 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Waker};
 use std::time::Instant;
@@ -17,8 +16,7 @@ use std::time::Instant;
 use pingora::protocols::Stream;
 use tokio::io::{AsyncRead as _, ReadBuf};
 
-/// More threads than this share shelves.
-const SHELVES: usize = 64;
+use super::place::{PLACES, Padded, place_of_this_thread};
 
 /// Idle connections, by the peer that they lead to.
 pub struct ConnectionPool {
@@ -28,9 +26,7 @@ pub struct ConnectionPool {
 }
 
 /// What one thread has put away. On lines of memory of its own, as its lock is taken twice in every request.
-#[derive(Default)]
-#[repr(align(128))]
-struct Shelf(Mutex<Idle>);
+type Shelf = Padded<Mutex<Idle>>;
 
 #[derive(Default)]
 struct Idle {
@@ -45,29 +41,20 @@ struct Connection {
     until: Instant,
 }
 
-/// Threads take the shelves in turn, each the same one for its life.
-fn shelf_of_this_thread() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static SHELF: usize = NEXT.fetch_add(1, Ordering::Relaxed) % SHELVES;
-    }
-    SHELF.with(|shelf| *shelf)
-}
-
 // === impl ConnectionPool ===
 
 impl ConnectionPool {
     /// A pool that keeps so many idle connections for each thread.
     pub fn new(idle_max: usize) -> Self {
         Self {
-            shelves: (0..SHELVES).map(|_| Shelf::default()).collect(),
+            shelves: (0..PLACES).map(|_| Shelf::default()).collect(),
             idle_max,
         }
     }
 
     /// A connection to the peer of this key that was quiet all the time; those that were not are closed.
     pub(super) fn take(&self, peer: u64) -> Option<Stream> {
-        let own = shelf_of_this_thread();
+        let own = place_of_this_thread();
         let shelf = self.shelves.get(own)?;
         if let Some(stream) = shelf.lock().take(peer) {
             return Some(stream);
@@ -82,7 +69,7 @@ impl ConnectionPool {
 
     /// Puts a connection away until it is needed again, or until `until`.
     pub(super) fn put(&self, peer: u64, stream: Stream, until: Instant) {
-        let Some(shelf) = self.shelves.get(shelf_of_this_thread()) else {
+        let Some(shelf) = self.shelves.get(place_of_this_thread()) else {
             return;
         };
         let mut idle = shelf.lock();

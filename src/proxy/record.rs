@@ -10,7 +10,7 @@ use tracing_appender::non_blocking::NonBlocking;
 
 use super::context::{Context, Outcome};
 use super::meters::LimitOutcome;
-use crate::access::{Caller, Cause, Code, Permit};
+use crate::access::{Caller, Cause, Code, Granted};
 use crate::api::Api;
 use crate::credential::{Credential, extract};
 use crate::identity::Identity;
@@ -36,7 +36,7 @@ struct Facts<'c> {
     issuer: Option<&'c str>,
     application: Option<&'c str>,
     identity: Option<&'c Identity>,
-    permit: Option<&'c Permit>,
+    granted: Option<Granted<'c>>,
 }
 
 /// Durations of one request.
@@ -92,11 +92,11 @@ pub(super) fn finish(session: &Session, context: &Context, log: Option<&AccessLo
     meters.answered(api, facts.plan.map(|(index, _)| index), class_of);
     limits(session, context);
     meters.decided(
-        facts.permit.map(|permit| permit.plan().security),
+        facts.granted.map(|granted| granted.plan.security),
         context.access_duration,
     );
-    if let (Some(permit), Some(took)) = (facts.permit, times.upstream) {
-        meters.upstream(permit.route().upstream.index, took);
+    if let (Some(granted), Some(took)) = (facts.granted, times.upstream) {
+        meters.upstream(granted.route.upstream.index, took);
     }
     if let Some(log) = log {
         // A number or nothing, whoever wrote it.
@@ -110,28 +110,25 @@ pub(super) fn finish(session: &Session, context: &Context, log: Option<&AccessLo
 /// Counts what the limits said, and the bytes that a quota of bytes is for.
 fn limits(session: &Session, context: &Context) {
     let meters = &context.live.meters;
-    match &context.outcome {
-        Outcome::Permitted(permit) => {
-            let (plan, usage) = (permit.plan().index, permit.usage());
-            for (_, kind) in usage.admitted() {
-                meters.limited(plan, kind, LimitOutcome::Admitted);
-            }
-            for (_, kind) in usage.reported() {
-                meters.limited(plan, kind, LimitOutcome::Reported);
-            }
-            if usage.counts_bytes() {
-                let bytes = session
-                    .body_bytes_read()
-                    .saturating_add(session.body_bytes_sent());
-                usage.bytes(bytes as u64, Clock.now());
-            }
+    if let Some(granted) = context.granted() {
+        let (plan, usage) = (granted.plan.index, granted.permit.usage());
+        for (_, kind) in usage.admitted() {
+            meters.limited(plan, kind, LimitOutcome::Admitted);
         }
-        Outcome::Denied(denial) => {
-            if let (Cause::Limit(exceeded), Some(plan)) = (&denial.cause, &denial.plan) {
-                meters.limited(plan.index, exceeded.kind, LimitOutcome::Denied);
-            }
+        for (_, kind) in usage.reported() {
+            meters.limited(plan, kind, LimitOutcome::Reported);
         }
-        Outcome::Undecided => {}
+        if usage.counts_bytes() {
+            let bytes = session
+                .body_bytes_read()
+                .saturating_add(session.body_bytes_sent());
+            usage.bytes(bytes as u64, Clock.now());
+        }
+    }
+    if let Outcome::Denied(denial) = &context.outcome
+        && let (Cause::Limit(exceeded), Some(plan)) = (&denial.cause, &denial.plan)
+    {
+        meters.limited(plan.index, exceeded.kind, LimitOutcome::Denied);
     }
 }
 
@@ -160,22 +157,23 @@ impl<'c> Facts<'c> {
                 issuer: None,
                 application: None,
                 identity: None,
-                permit: None,
+                granted: None,
             },
             Outcome::Permitted(permit) => {
+                let granted = context.granted();
                 let caller = permit.caller();
                 let identity = caller.and_then(Caller::identity).map(AsRef::as_ref);
                 Self {
                     outcome: "permit",
                     reason: context.failure.map(Code::word),
-                    api: Some((permit.api().index, permit.api().name.as_str())),
-                    plan: Some((permit.plan().index, permit.plan().name.as_str())),
+                    api: granted.map(|granted| (granted.api.index, granted.api.name.as_str())),
+                    plan: granted.map(|granted| (granted.plan.index, granted.plan.name.as_str())),
                     issuer: identity.map(|identity| identity.issuer.as_str()),
                     application: caller
                         .and_then(|caller| caller.application.as_ref())
                         .map(|application| application.id.as_str()),
                     identity,
-                    permit: Some(permit),
+                    granted,
                 }
             }
             Outcome::Denied(denial) => Self {
@@ -189,7 +187,7 @@ impl<'c> Facts<'c> {
                     .as_ref()
                     .map(|application| application.as_str()),
                 identity: denial.identity.as_deref(),
-                permit: None,
+                granted: None,
             },
         }
     }
@@ -270,7 +268,7 @@ fn write(
         bytes_out: session.body_bytes_sent() as u64,
         duration_us: micros(times.total),
         added_us: micros(times.added),
-        upstream: facts.permit.map(|permit| permit.route().upstream.name.as_str()),
+        upstream: facts.granted.map(|granted| granted.route.upstream.name.as_str()),
         upstream_address: context.peer.map(|(_, address)| address),
         upstream_us: times.upstream.map(micros),
     };
@@ -284,7 +282,7 @@ fn write(
 fn api(context: &Context) -> Option<&Api> {
     match &context.outcome {
         Outcome::Undecided => None,
-        Outcome::Permitted(permit) => Some(permit.api()),
+        Outcome::Permitted(_) => context.granted().map(|granted| granted.api),
         Outcome::Denied(denial) => denial.api.as_deref(),
     }
 }

@@ -24,7 +24,7 @@ use pingora::proxy::Session;
 use pingora::upstreams::peer::Peer as _;
 use pingora::{BError, Error, ErrorType, Result};
 
-use super::context::{Context, Outcome};
+use super::context::Context;
 use super::forward;
 use super::pool::ConnectionPool;
 use crate::upstream::Peer;
@@ -76,13 +76,13 @@ impl Relay {
     /// Sends a plain request to its upstream and the answer to the caller. When this fails, the caller has had nothing, or
     /// an answer that is cut off.
     pub(super) async fn run(&self, session: &mut Session, context: &mut Context) -> Result<()> {
-        let Outcome::Permitted(permit) = &context.outcome else {
+        let live = Arc::clone(&context.live);
+        let Some(upstream) = context.upstream(&live) else {
             return Error::e_explain(
                 ErrorType::InternalError,
                 "a request without a permit goes nowhere",
             );
         };
-        let upstream = Arc::clone(&permit.route().upstream);
         context.attempt.get_or_insert(context.decided);
         let mut stale = 0;
         loop {
@@ -101,7 +101,7 @@ impl Relay {
                 None => match self.connector.new_stream(peer.as_http_peer()).await {
                     Ok(stream) => stream,
                     // Nothing was sent, so another peer may be asked.
-                    Err(_) if context.connect_failed(&upstream, place) => continue,
+                    Err(_) if context.connect_failed(upstream, place) => continue,
                     Err(error) => return Err(error.into_up()),
                 },
             };

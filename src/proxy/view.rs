@@ -13,6 +13,7 @@ use http::{HeaderMap, Method, Version};
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
 
+use super::place::{PLACES, Padded, place_of_this_thread};
 use crate::access::{Cause, Denial, RequestError, RequestView};
 use crate::route::{PathError, authority_host, normalise};
 use crate::snapshot::HttpSettings;
@@ -21,6 +22,8 @@ use crate::snapshot::HttpSettings;
 const REQUEST_ID_BYTES_MAX: usize = 128;
 /// What a field costs besides its name and value: `: ` and the line break.
 const FIELD_OVERHEAD_BYTES: usize = 4;
+/// Requests of one place: a million a second for four thousand years.
+const COUNT_BITS: u32 = 57;
 /// More addresses in `X-Forwarded-For` are not looked at.
 const FORWARDED_HOPS_MAX: usize = 32;
 
@@ -28,6 +31,7 @@ const FORWARDED_HOPS_MAX: usize = 32;
 pub(super) struct Accepted<'s> {
     host: &'s str,
     path: Cow<'s, str>,
+    /// The length that the request declares for its body.
     body_bytes: Option<u64>,
 }
 
@@ -45,7 +49,8 @@ pub(super) struct Client {
 /// Makes request ids: unique over restarts and machines, cheap.
 pub(super) struct RequestIds {
     process: u64,
-    next: AtomicU64,
+    /// For each place, the next of its numbers.
+    next: Box<[Padded<AtomicU64>]>,
 }
 
 /// Judges a request's HTTP.
@@ -131,8 +136,8 @@ impl Accepted<'_> {
             path: &self.path,
             query: request.uri.query(),
             headers: &request.headers,
-            body_bytes: self.body_bytes,
             client,
+            body_bytes: self.body_bytes,
         }
     }
 
@@ -192,8 +197,19 @@ impl RequestIds {
         use std::hash::{BuildHasher as _, RandomState};
         Self {
             process: RandomState::new().hash_one(std::process::id()),
-            next: AtomicU64::new(0),
+            next: (0..PLACES).map(|_| Padded::default()).collect(),
         }
+    }
+
+    /// A number that no other request of this process has: the thread's place, then the place's count.
+    fn next(&self) -> u64 {
+        let place = place_of_this_thread();
+        let count = match self.next.get(place) {
+            Some(Padded(next)) => next.fetch_add(1, Ordering::Relaxed),
+            // There is a place for every thread.
+            None => 0,
+        };
+        (place as u64) << COUNT_BITS | count
     }
 
     /// The request's id and who is calling. An id from outside is kept if a trusted proxy sent it.
@@ -217,7 +233,7 @@ impl RequestIds {
                 || {
                     let mut id = String::with_capacity(32);
                     push_hex(&mut id, self.process);
-                    push_hex(&mut id, self.next.fetch_add(1, Ordering::Relaxed));
+                    push_hex(&mut id, self.next());
                     id
                 },
                 ToOwned::to_owned,

@@ -68,6 +68,7 @@ pub(super) struct PlanDraft {
 /// What requests find.
 pub(super) struct Published {
     pub(super) routes: Table<Arc<Api>, Arc<Route>>,
+    pub(super) listed_routes: Vec<Arc<Route>>,
     pub(super) apis: Vec<Arc<Api>>,
     pub(super) plans: Vec<Arc<Plan>>,
     pub(super) plan_apis: Vec<Arc<Api>>,
@@ -196,6 +197,7 @@ pub(super) fn publish(
     let mut table = TableBuilder::new();
     let mut published = Published {
         routes: TableBuilder::new().build(),
+        listed_routes: vec![],
         apis: vec![],
         plans: vec![],
         plan_apis: vec![],
@@ -246,14 +248,21 @@ pub(super) fn publish(
         let places: Vec<Place> = routes.iter().map(|route| route.place.clone()).collect();
         let listed = routes
             .into_iter()
-            .map(|route| (route.pattern, route.methods, route.route))
+            .map(|route| {
+                let RouteDraft {
+                    place: _, // in `places`
+                    index,
+                    pattern,
+                    methods,
+                    upstream,
+                    requirements,
+                    limits,
+                } = route;
+                let route = published.list(Some(index), upstream, requirements, limits);
+                (pattern, methods, route)
+            })
             .collect();
-        let open = Arc::new(Route {
-            index: None,
-            upstream,
-            requirements: Requirements::default(),
-            limits: None,
-        });
+        let open = published.list(None, upstream, Requirements::default(), None);
         match table.insert(&hosts, &context, api, listed, Some(open)) {
             Ok(()) => {}
             Err(error @ TableError::ApiConflict) => mistakes.push(mistake(
@@ -560,6 +569,28 @@ fn jwt_plan(
                 }
             }
         }
+    }
+}
+
+// === impl Published ===
+
+impl Published {
+    fn list(
+        &mut self,
+        index: Option<usize>,
+        upstream: Arc<Upstream>,
+        requirements: Requirements,
+        limits: Option<Limited>,
+    ) -> Arc<Route> {
+        let route = Arc::new(Route {
+            index,
+            place: self.listed_routes.len(),
+            upstream,
+            requirements,
+            limits,
+        });
+        self.listed_routes.push(Arc::clone(&route));
+        route
     }
 }
 

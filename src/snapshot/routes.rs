@@ -7,7 +7,7 @@ use super::apis::Around;
 use super::requirements::{compile_claims, compile_methods, compile_pattern};
 use super::upstreams::find_upstream;
 use super::{KeptClaims, mistake};
-use crate::api::Route;
+use crate::api::Limited;
 use crate::authorization::{RequiredScopes, Requirements, ScopeMatch, is_scope};
 use crate::config::{self, Mistakes, Place};
 use crate::id::ApiName;
@@ -19,9 +19,12 @@ use crate::upstream::Upstream;
 #[derive(Debug)]
 pub(super) struct RouteDraft {
     pub(super) place: Place,
+    pub(super) index: usize,
     pub(super) pattern: RoutePattern,
     pub(super) methods: MethodSet,
-    pub(super) route: Arc<Route>,
+    pub(super) upstream: Arc<Upstream>,
+    pub(super) requirements: Requirements,
+    pub(super) limits: Option<Limited>,
 }
 
 pub(super) fn compile(
@@ -77,16 +80,13 @@ pub(super) fn compile(
         claims: compile_claims(claims, kept),
         audiences: audiences.into_iter().map(|name| name.value.into()).collect(),
     };
-    let route = Arc::new(Route {
-        index: Some(index),
+    Some(RouteDraft {
+        place: path.place,
+        index,
+        pattern: pattern?,
+        methods: methods?,
         upstream: upstream?,
         requirements,
         limits,
-    });
-    Some(RouteDraft {
-        place: path.place,
-        pattern: pattern?,
-        methods: methods?,
-        route,
     })
 }

@@ -337,7 +337,7 @@ fn which_credential_decides() {
                 denial.answer().code.word(),
                 denial.reason()
             ),
-            Ok(_) => outcome(&decided),
+            Ok(_) => outcome(&scene.snapshot, &decided),
         };
         assert_eq!(found, expected, "{path} {fields:?} {query:?}");
     }
@@ -409,7 +409,12 @@ fn a_key_shows_an_application_and_no_identity() {
 fn a_key_stops_with_the_next_request() {
     let scene = scene();
     let request = ask("/all/", &[("x-api-key", "good-key-1")], None);
-    let decide = || outcome(&scene.decide(&request, None, &mut Passed::default()));
+    let decide = || {
+        outcome(
+            &scene.snapshot,
+            &scene.decide(&request, None, &mut Passed::default()),
+        )
+    };
     assert_eq!(decide(), "permit all/keys");
     scene.index.change(Change::ApiKey {
         id: "good-key-1".into(),

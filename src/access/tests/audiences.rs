@@ -38,7 +38,10 @@ client_ids = ["app"]
 "#;
 
 fn ask(scene: &Scene, token: &str, passed: &mut Passed) -> String {
-    outcome(&scene.decide(&Request::new("GET", "/orders/x").bearer(token), None, passed))
+    outcome(
+        &scene.snapshot,
+        &scene.decide(&Request::new("GET", "/orders/x").bearer(token), None, passed),
+    )
 }
 
 fn token(client: &str, audience: &Value) -> String {

@@ -94,7 +94,7 @@ fn a_token_stands_for_one_application_or_for_none() {
             let request = Request::new("GET", path).bearer(&token(claims.clone()));
             for _ in 0..2 {
                 let decided = scene.decide(&request, None, &mut Passed::default());
-                assert_eq!(outcome(&decided), expected, "{path} {claims}");
+                assert_eq!(outcome(&scene.snapshot, &decided), expected, "{path} {claims}");
             }
         }
     }
@@ -104,7 +104,12 @@ fn a_token_stands_for_one_application_or_for_none() {
 fn a_token_that_was_verified_before_a_claim_set_came_stands_for_its_application() {
     let scene = Scene::set(CONFIGURATION);
     let request = Request::new("GET", "/orders/").bearer(&token(json!({ "azp": "mobile-app", "team": "x" })));
-    let decide = || outcome(&scene.decide(&request, None, &mut Passed::default()));
+    let decide = || {
+        outcome(
+            &scene.snapshot,
+            &scene.decide(&request, None, &mut Passed::default()),
+        )
+    };
     assert_eq!(decide(), "permit orders/gold");
     scene.index.change(Change::Application {
         id: ApplicationId::new("late"),

@@ -15,7 +15,8 @@ use crate::id::IssuerName;
 use crate::limit::Bucket;
 use crate::time::UnixTime;
 
-const SERVER: &str = "[server]\nforgery_budget = \"10%\"\nforgery_budget_per_source = \"2%\"\n";
+const SERVER: &str =
+    "[server]\nforgery_budget = \"10%\"\nforgery_budget_per_source = \"2%\"\nforgery_burst = \"1s\"\n";
 
 const REST: &str = r#"
 [[listener]]
@@ -66,7 +67,10 @@ fn forged(number: usize) -> String {
 
 fn ask(scene: &Scene, token: &str, client: Option<IpAddr>, now: UnixTime) -> String {
     let request = Request::new("GET", "/orders").bearer(token);
-    outcome(&scene.decide_at(now, &request, client, &mut Passed::default()))
+    outcome(
+        &scene.snapshot,
+        &scene.decide_at(now, &request, client, &mut Passed::default()),
+    )
 }
 
 /// The same forged token as often as it is checked; how often that is, and what comes then.

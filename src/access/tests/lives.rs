@@ -184,7 +184,12 @@ fn after(millis: u64) -> UnixTime {
 /// What is answered just before a moment and from that moment on; twice, so that a remembered token is asked, too.
 #[track_caller]
 fn check(scene: &Scene, request: &Request, millis: u64, (before, from): (&str, &str)) {
-    let ask = |now| outcome(&scene.decide_at(now, request, None, &mut Passed::default()));
+    let ask = |now| {
+        outcome(
+            &scene.snapshot,
+            &scene.decide_at(now, request, None, &mut Passed::default()),
+        )
+    };
     for _ in 0..2 {
         let what = format!("{} {} around {millis} ms", request.method, request.path);
         assert_eq!(ask(after(millis - 1)), before, "{what}: before");
@@ -289,7 +294,12 @@ fn a_step_by_hand_counts_from_the_next_decision_on() {
     let plan = scene.snapshot.plan(&PlanId::of("by-hand", "gold")).unwrap();
     let request = request("GET /by-hand", client("gold"));
     // The clock stands still, and once steps back.
-    let ask = |now| outcome(&scene.decide_at(now, &request, None, &mut Passed::default()));
+    let ask = |now| {
+        outcome(
+            &scene.snapshot,
+            &scene.decide_at(now, &request, None, &mut Passed::default()),
+        )
+    };
     let permit = "permit by-hand/gold";
     assert_eq!(ask(NOW), NOTHING);
     for (refused, to, expected) in [

@@ -82,8 +82,8 @@ impl Gateway {
             path: "/orders",
             query: None,
             headers: &headers,
-            body_bytes: None,
             client: None,
+            body_bytes: None,
         };
         match evaluate(&plane, &view, now, &mut ()) {
             Ok(_) => 200,

@@ -176,13 +176,13 @@ impl Life {
             path,
             query: None,
             headers: &headers,
-            body_bytes: None,
             client: None,
+            body_bytes: None,
         };
         match evaluate(&plane, &view, self.now, &mut ()) {
             Ok(permit) => format!(
                 "{} {:?} {:?}",
-                permit.plan().id,
+                permit.under(&self.snapshot).unwrap().plan.id,
                 permit.headers(),
                 permit.caller().unwrap().proof
             ),

@@ -90,8 +90,8 @@ impl Scene {
             path: &request.path,
             query: request.query.as_deref(),
             headers: &request.headers,
-            body_bytes: None,
             client,
+            body_bytes: None,
         };
         evaluate(&plane, &view, now, passed)
     }

@@ -142,7 +142,7 @@ impl Terms {
     /// The outcome, `Allow` and the challenge, in one line.
     fn ask(&self, request: &Request, client: Option<IpAddr>, passed: &mut Passed) -> String {
         let decided = self.0.decide(request, client, passed);
-        let mut line = outcome(&decided);
+        let mut line = outcome(&self.0.snapshot, &decided);
         if let Err(denial) = &decided {
             let answer = denial.answer();
             line.extend(answer.allow.map(|allow| format!("; {allow}")));

@@ -166,6 +166,27 @@ fn a_good_name_comes_back() {
 }
 
 #[test]
+fn a_network_is_notorious_while_four_failures_are_not_forgiven_and_only_where_networks_have_a_share() {
+    let (forgeries, client) = (Forgeries::default(), address(1));
+    let issuer = IssuerName::new("acme");
+    let with = budget(None, Some(100));
+    for (failures, expected) in [(0, false), (3, false), (4, true), (5, true)] {
+        let forgeries = Forgeries::default();
+        for _ in 0..failures {
+            drop(forgeries.charge(&with, &issuer, client, CHECK, NOW).unwrap());
+        }
+        assert_eq!(forgeries.is_notorious(&with, client, NOW), expected, "{failures}");
+        assert!(!forgeries.is_notorious(&with, address(2), NOW));
+        assert!(!forgeries.is_notorious(&budget(Some(25), None), client, NOW));
+    }
+    for _ in 0..4 {
+        drop(forgeries.charge(&with, &issuer, client, CHECK, NOW).unwrap());
+    }
+    let later = NOW.plus(FORGIVEN_AFTER);
+    assert!(!forgeries.is_notorious(&with, client, later));
+}
+
+#[test]
 fn a_copy_spends_nothing() {
     let forgeries = Forgeries::default();
     let budget = budget(Some(25), Some(5));

@@ -164,11 +164,11 @@ fn staging_and_closed_plans_are_not_on_offer() {
             path: "/orders",
             query: None,
             headers: &headers,
-            body_bytes: None,
             client: None,
+            body_bytes: None,
         };
         let outcome = evaluate(&plane, &request, NOW, &mut ());
-        let outcome = outcome.map(|permit| permit.plan().name.to_string());
+        let outcome = outcome.map(|permit| permit.under(&snapshot).unwrap().plan.name.to_string());
         let outcome = outcome.map_err(|denial| denial.reason());
         let expected = if offered {
             Ok("open".to_owned())

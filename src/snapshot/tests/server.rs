@@ -110,7 +110,7 @@ fn what_is_not_written_follows_the_forgery_budget() {
         let expected = ForgeryBudget {
             issuer: issuer.map(Share::of_core),
             source: source.map(Share::of_core),
-            burst: Duration::from_secs(1),
+            burst: Duration::from_millis(200),
             hold: Duration::from_secs(1),
         };
         let compiled = super::snapshot(&format!("[server]\n{written}\n{}", super::PLAN));
