@@ -1,0 +1,244 @@
+//! Tallies for callers whom nobody has announced: addresses, values of claims. The table has its size from the start.
+//!
+//! A key leads to a set of [`WAYS`] places, and has one of them while somebody counts under it. When a set is full, a new
+//! key takes the place of the one that has least to lose: one whose time is over, or else the one that has used the least
+//! part of its limits. Whoever was forgotten begins anew. So the error is in the caller's favour: one who comes among
+//! more others than there are places may be admitted as often once more for each time that he is forgotten, and those
+//! who have used most are forgotten last. Nobody is ever refused for what another has used, but by a chance of one in
+//! 2^45 for each two keys. The hash has a key of chance, so nobody can choose whom to meet.
+//!
+//! A place changes hands by a word that names its key and counts who is using it at the moment. While somebody is, and
+//! while requests are in flight that a limit counts, it does not. If all places of a set are held so, a new key is not
+//! counted at all; [`Keyed::uncounted`] tells how often.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::tally::Tally;
+use crate::time::UnixTime;
+
+/// Places of the table if nobody says otherwise: 6 MiB.
+pub const PLACES: usize = 65_536;
+/// Places that one key can have.
+const WAYS: usize = 8;
+const PIN_BITS: u32 = 16;
+const PINS_MAX: u64 = (1 << PIN_BITS) - 1;
+
+/// The table.
+#[derive(Debug)]
+pub struct Keyed {
+    places: Box<[Place]>,
+    chance: RandomState,
+    forgotten: AtomicU64,
+    uncounted: AtomicU64,
+}
+
+/// Who it is, as a number. It is worth nothing in another table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key(u64);
+
+#[derive(Debug, Default)]
+struct Place {
+    /// 48 bits of the key, and how many use the place at the moment. Key 0: nobody's; and if it is in use, it is being
+    /// prepared for somebody.
+    owner: AtomicU64,
+    /// What it is worth to its owner: until when in seconds, and how much of its limits is used, in parts of 2^16.
+    worth: AtomicU64,
+    tally: Tally,
+}
+
+/// A place that keeps its owner while this lives.
+#[derive(Debug)]
+pub(super) struct Pin<'t> {
+    place: &'t Place,
+    number: usize,
+}
+
+// === impl Keyed ===
+
+impl Keyed {
+    /// A table of so many places, rounded up to whole sets. `chance` decides who meets whom.
+    pub fn new(places: usize, chance: RandomState) -> Self {
+        let places = places.max(1).next_multiple_of(WAYS);
+        Self {
+            places: (0..places).map(|_| Place::default()).collect(),
+            chance,
+            forgotten: AtomicU64::new(0),
+            uncounted: AtomicU64::new(0),
+        }
+    }
+
+    /// The key of an address under the limits that `scope` names. IPv6 addresses count by their first 64 bits, which are
+    /// one subscriber's at the least. Those without an address share one key.
+    pub fn client(&self, scope: &str, address: Option<IpAddr>) -> Key {
+        let network = address.map(|address| match address.to_canonical() {
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+            }
+            address @ IpAddr::V4(_) => address,
+        });
+        Key(self.chance.hash_one((scope, network)))
+    }
+
+    /// The key of a text: the value of a claim, a client id, a subject.
+    pub fn value(&self, scope: &str, value: &str) -> Key {
+        Key(self.chance.hash_one((scope, value)))
+    }
+
+    /// How often somebody was forgotten who had still something to lose.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::Relaxed)
+    }
+
+    /// How many requests were not counted, because all places that their keys could have were held.
+    pub fn uncounted(&self) -> u64 {
+        self.uncounted.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes the table takes, whoever comes.
+    pub fn bytes(&self) -> usize {
+        size_of_val(&*self.places)
+    }
+
+    /// The place of a key, if it has one.
+    pub(super) fn find(&self, key: Key) -> Option<Pin<'_>> {
+        let (first, set) = self.set(key)?;
+        let own = |place: &Place| place.owner.load(Ordering::Relaxed) >> PIN_BITS == key.mark();
+        let mut found = set.iter().zip(first..).filter(|(place, _)| own(place));
+        found.find_map(|(place, number)| place.pin(key).then_some(Pin { place, number }))
+    }
+
+    /// The place of this number, if it is this key's.
+    pub(super) fn at(&self, number: usize, key: Key) -> Option<Pin<'_>> {
+        let place = self.places.get(number)?;
+        place.pin(key).then_some(Pin { place, number })
+    }
+
+    /// The place of a key, or one for it. Nothing if all that it could have are held.
+    pub(super) fn find_or_begin(&self, key: Key, now: UnixTime) -> Option<Pin<'_>> {
+        if let Some(pin) = self.find(key) {
+            return Some(pin);
+        }
+        let begun = self.begin(key, now);
+        if begun.is_none() {
+            self.uncounted.fetch_add(1, Ordering::Relaxed);
+        }
+        begun
+    }
+
+    fn begin(&self, key: Key, now: UnixTime) -> Option<Pin<'_>> {
+        let (first, set) = self.set(key)?;
+        // Each failure is another thread's success, and there are few who can have a place in this set.
+        for _ in 0..WAYS {
+            let free = set.iter().zip(first..).filter_map(|(place, number)| {
+                let owner = place.owner.load(Ordering::Relaxed);
+                let held = owner & PINS_MAX != 0 || place.tally.in_flight() > 0;
+                (!held).then(|| (place.worth_at(owner, now), owner, place, number))
+            });
+            let (worth, owner, place, number) = free.min_by_key(|(worth, ..)| *worth)?;
+            let taken = place
+                .owner
+                .compare_exchange(owner, 1, Ordering::Acquire, Ordering::Relaxed);
+            if taken.is_err() {
+                continue;
+            }
+            // Somebody may have come and gone meanwhile, and have left a request in flight.
+            if place.tally.in_flight() > 0 {
+                place.owner.store(owner, Ordering::Release);
+                continue;
+            }
+            if worth > 0 {
+                self.forgotten.fetch_add(1, Ordering::Relaxed);
+            }
+            place.tally.clear();
+            place.worth.store(0, Ordering::Relaxed);
+            place.owner.store(key.mark() << PIN_BITS | 1, Ordering::Release);
+            return Some(Pin { place, number });
+        }
+        None
+    }
+
+    /// The places that a key can have, and the number of the first.
+    fn set(&self, key: Key) -> Option<(usize, &[Place])> {
+        let sets = u64::try_from(self.places.len() / WAYS).ok()?;
+        let set = usize::try_from(key.0.checked_rem(sets)?).ok()?;
+        let first = set * WAYS;
+        Some((first, self.places.get(first..first + WAYS)?))
+    }
+}
+
+// === impl Key ===
+
+impl Key {
+    /// The bits that tell it from others in its set.
+    const fn mark(self) -> u64 {
+        let mark = self.0 >> PIN_BITS;
+        if mark == 0 { 1 } else { mark }
+    }
+}
+
+// === impl Place ===
+
+impl Place {
+    /// Holds it for this key, if it is still this key's.
+    fn pin(&self, key: Key) -> bool {
+        let pinned = self
+            .owner
+            .fetch_update(Ordering::Acquire, Ordering::Relaxed, |owner| {
+                let room = owner & PINS_MAX < PINS_MAX;
+                (room && owner >> PIN_BITS == key.mark()).then(|| owner + 1)
+            });
+        pinned.is_ok()
+    }
+
+    /// What its owner would lose; 0: nothing.
+    fn worth_at(&self, owner: u64, now: UnixTime) -> u64 {
+        let worth = self.worth.load(Ordering::Relaxed);
+        let (until, part) = (worth >> 16, worth & 0xffff);
+        let over = u64::try_from(now.seconds()).is_ok_and(|now| until <= now);
+        match owner == 0 || over {
+            true => 0,
+            // Who has used most is forgotten last; of two, the one whose time is over first.
+            false => part << 40 | until,
+        }
+    }
+}
+
+// === impl Pin ===
+
+impl Pin<'_> {
+    pub(super) const fn tally(&self) -> &Tally {
+        &self.place.tally
+    }
+
+    /// Which place it is.
+    pub(super) const fn number(&self) -> usize {
+        self.number
+    }
+
+    /// How much of a limit is used, and until when that counts. What is worth more stays.
+    pub(super) fn worth(&self, until: UnixTime, used: u64, limit: u64) {
+        let seconds = u64::try_from(until.seconds()).unwrap_or(0).saturating_add(1);
+        let part = used
+            .min(limit)
+            .saturating_mul(0xffff)
+            .checked_div(limit)
+            .unwrap_or(0);
+        let seen = self.place.worth.load(Ordering::Relaxed);
+        let worth = (seconds.max(seen >> 16) & ((1 << 40) - 1)) << 16 | part;
+        if worth != seen {
+            self.place.worth.store(worth, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Pin<'_> {
+    fn drop(&mut self) {
+        self.place.owner.fetch_sub(1, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {}
