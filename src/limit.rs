@@ -10,6 +10,8 @@
 
 mod acquire;
 mod calendar;
+#[cfg(test)]
+mod chance;
 mod counters;
 mod forgery;
 mod gcra;

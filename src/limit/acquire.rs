@@ -533,4 +533,4 @@ impl Found<'_> {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

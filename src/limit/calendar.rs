@@ -328,4 +328,4 @@ fn date(number: i64) -> Option<Date> {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

@@ -241,4 +241,4 @@ impl Drop for Pin<'_> {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

@@ -219,4 +219,4 @@ impl SpikeArrest {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

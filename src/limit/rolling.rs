@@ -332,4 +332,4 @@ impl Mark {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

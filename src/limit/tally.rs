@@ -222,4 +222,4 @@ impl fmt::Debug for Tally {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

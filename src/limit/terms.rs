@@ -288,4 +288,78 @@ impl Bandwidth {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_limit_says_so() {
+        let second = Duration::from_secs(1);
+        let rate = |requests, per, burst| Rate::new(requests, per, burst).err().map(|e| e.to_string());
+        let requests = Some("allows 1 to 1000000 requests in its period".to_owned());
+        assert_eq!(rate(0, second, 1), requests);
+        assert_eq!(rate(1_000_001, second, 1), requests);
+        for per in [
+            Duration::ZERO,
+            Duration::from_micros(1500),
+            Duration::from_millis(3_600_001),
+        ] {
+            assert_eq!(Rate::new(1, per, 1), Err(LimitsError::Per), "{per:?}");
+        }
+        assert_eq!(Rate::new(1, second, 0), Err(LimitsError::Burst));
+        assert_eq!(Rate::new(1, second, 3601), Err(LimitsError::Burst));
+        for (requests, per, burst) in [
+            (1, second, 3600),
+            (1_000_000, second, 1_000_000),
+            (1, 3600 * second, 1),
+        ] {
+            assert!(Rate::new(requests, per, burst).is_ok());
+        }
+        for slices in [0, 11] {
+            assert_eq!(SpikeArrest::new(10, second, slices), Err(LimitsError::Slices));
+        }
+        assert!(SpikeArrest::new(10, second, 10).is_ok());
+        let quota = |requests, period, alignment| Quota::new(requests, period, alignment).err();
+        let calendar = || Alignment::Calendar(Zone::utc());
+        assert!(quota(0, Period::Day, calendar()).is_some());
+        assert!(quota(1 << 46, Period::Day, calendar()).is_some());
+        assert!(quota((1 << 46) - 1, Period::Day, calendar()).is_none());
+        assert!(quota(1 << 38, Period::Hour, calendar()).is_some());
+        assert!(quota(1 << 35, Period::Day, Alignment::Rolling).is_some());
+        assert!(Bandwidth::new(0, Period::Month, Zone::utc()).is_err());
+        assert!(Bandwidth::new(1 << 45, Period::Month, Zone::utc()).is_ok());
+        assert_eq!(Zone::named("Europe/Atlantis").err(), Some(LimitsError::Zone));
+        assert_eq!(
+            Zone::named("Europe/Berlin").map(|zone| zone.name().to_owned()),
+            Ok("Europe/Berlin".to_owned())
+        );
+    }
+
+    #[test]
+    fn two_quotas_that_would_count_in_one_word_are_none() {
+        let calendar = |zone| Alignment::Calendar(Zone::named(zone).unwrap());
+        let quota = |period, alignment| Quota::new(5, period, alignment).unwrap();
+        let limits = |quotas| {
+            Limits::new(Terms {
+                quotas,
+                ..Terms::default()
+            })
+        };
+        let twice = vec![
+            quota(Period::Day, calendar("UTC")),
+            quota(Period::Hour, calendar("UTC")),
+            quota(Period::Day, calendar("Asia/Kolkata")),
+        ];
+        assert_eq!(limits(twice).err(), Some(LimitsError::Twice));
+        let once = vec![
+            quota(Period::Day, calendar("UTC")),
+            quota(Period::Day, Alignment::Rolling),
+            quota(Period::Week, Alignment::Rolling),
+        ];
+        let once = limits(once).unwrap();
+        assert!(once.has_quota() && once.has_rolling() && !once.is_empty());
+        assert_eq!(once.kinds().collect::<Vec<_>>(), [LimitKind::Quota]);
+        assert!(Limits::default().is_empty());
+    }
+}

@@ -109,4 +109,4 @@ impl Used {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;
