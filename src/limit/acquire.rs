@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::calendar::Period;
 use super::keyed::Pin;
-use super::rate::{After, Rate, Wait};
+use super::rate::{Filled, Rate, Wait};
 use super::rolling::Room;
 use super::tally::{Tally, TallyRef};
 use super::terms::{Bandwidth, LimitKind, Limits, OnExceed, Quota, Span};
@@ -193,7 +193,9 @@ fn settle(
         Some(_) => return Err(level.exceeded(measure)),
     };
     marks.add(level.name, measure.kind);
-    if let Found::Place(pin) = tally {
+    if let Found::Place(pin) = tally
+        && !measure.reset.is_zero()
+    {
         let used = measure.limit.saturating_sub(measure.remaining);
         pin.worth(now.plus(measure.reset), used, measure.limit);
     }
@@ -425,7 +427,7 @@ impl Level<'_> {
 // === impl Measure ===
 
 impl Measure {
-    fn rate(kind: LimitKind, rate: Rate, after: Result<After, Wait>) -> Self {
+    fn rate(kind: LimitKind, rate: Rate, filled: Result<Filled, Wait>) -> Self {
         let measure = Self {
             kind,
             period: None,
@@ -434,10 +436,10 @@ impl Measure {
             reset: Duration::ZERO,
             wait: None,
         };
-        match after {
-            Ok(after) => Self {
-                remaining: after.remaining,
-                reset: after.reset,
+        match filled {
+            Ok(filled) => Self {
+                remaining: filled.remaining,
+                reset: filled.reset,
                 ..measure
             },
             Err(wait) => Self {
