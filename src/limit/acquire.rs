@@ -2,7 +2,12 @@
 //!
 //! First everybody is asked, and nothing is taken; that alone decides for a request that comes alone. Then it is taken,
 //! limit by limit. If another request was faster at one of them, what was taken is given back: places in flight and quotas
-//! first, which is exact, rates last, so that one rate alone never has anything to give back.
+//! first, which is exact, rates last, so that one rate alone never has anything to give back. Of two rates of which the
+//! second is lost, the first gets back what it gave if nobody has taken from it meanwhile; else it is short of one request
+//! until that is paid for, which no rate is longer than its period.
+//!
+//! A third request may come between the taking and the giving back, and find nothing. It is refused then, as if it had come
+//! a moment later than the one that was faster: what is promised is never exceeded for anybody.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;

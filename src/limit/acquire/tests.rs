@@ -6,7 +6,7 @@ use std::sync::Barrier;
 use std::sync::atomic::AtomicU32;
 use std::thread;
 
-use super::super::chance::Chance;
+use super::super::tests::chance::Chance;
 use super::super::{Alignment, Keyed, SpikeArrest, Terms, Zone};
 use super::*;
 

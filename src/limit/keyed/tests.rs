@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use super::super::chance::Chance;
+use super::super::tests::chance::Chance;
 use super::super::{
     Alignment, Level, LevelName, Limits, Period, Quota, Rate, TallyRef, Terms, Usage, Zone, acquire,
 };

@@ -6,7 +6,7 @@ use std::thread;
 
 use proptest::prelude::*;
 
-use super::super::chance::Chance;
+use super::super::tests::chance::Chance;
 use super::*;
 
 const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);

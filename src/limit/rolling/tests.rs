@@ -4,7 +4,7 @@
 use std::sync::atomic::AtomicI64;
 use std::thread;
 
-use super::super::chance::Chance;
+use super::super::tests::chance::Chance;
 use super::*;
 
 const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
