@@ -52,7 +52,7 @@ fn flood(strangers: u64) {
     const FRIENDS: u64 = 500;
     let table = Arc::new(Keyed::new(PLACES, RandomState::new()));
     let before = table.bytes();
-    assert!(before <= 7 << 20, "{before} bytes");
+    assert!(before <= 8 << 20, "{before} bytes");
     let limits = limits(Terms {
         rate: Some(Rate::new(10, SECOND, 10).unwrap()),
         quotas: vec![Quota::new(100, Period::Hour, Alignment::Calendar(Zone::utc())).unwrap()],
