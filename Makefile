@@ -59,7 +59,8 @@ test: setup ## all tests, by cargo-nextest if it is installed
 test-doc: setup ## the examples in the documentation, those that must not compile among them
 	cargo test --doc --locked
 
-endurance: setup ## what takes its time: ten minutes without an issuer
+endurance: setup ## what takes its time: ten minutes without an issuer, ten million strangers
+	cargo test --locked --lib -- --ignored --nocapture
 	cargo test --locked --test gateway -- --ignored --nocapture
 
 check: setup ## everything that must pass before a change is taken

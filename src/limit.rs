@@ -10,8 +10,6 @@
 
 mod acquire;
 mod calendar;
-#[cfg(test)]
-mod chance;
 mod counters;
 mod forgery;
 mod gcra;
@@ -20,6 +18,8 @@ mod rate;
 mod rolling;
 mod tally;
 mod terms;
+#[cfg(test)]
+mod tests;
 mod usage;
 mod word;
 

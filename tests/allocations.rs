@@ -5,9 +5,13 @@
 //! upstream: the list of claim headers and each value in it. Rules, required claims and lists of resources add nothing.
 
 use std::collections::BTreeMap;
+use std::hash::RandomState;
 use std::io;
+use std::net::Ipv4Addr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use http::HeaderMap;
 use serde_json::json;
@@ -16,7 +20,10 @@ use tollgate::api::Stages;
 use tollgate::config::{Files, Mistakes, parse};
 use tollgate::id::{ApplicationId, PlanId};
 use tollgate::issuer::KeyRing;
-use tollgate::limit::{Forgeries, LocalCounters};
+use tollgate::limit::{
+    Alignment, Bandwidth, Forgeries, Keyed, Level, LevelName, Limits, LocalCounters, OnExceed, Period, Quota,
+    Rate, SpikeArrest, TallyRef, Terms, Zone, acquire,
+};
 use tollgate::mint::SigningKey;
 use tollgate::snapshot::{Inputs, Snapshot, compile};
 use tollgate::subscription::{ApiKeyEntry, ApiKeySecret, Change, Index};
@@ -356,4 +363,55 @@ fn shown(key: &SigningKey, id: &str) -> HeaderMap {
     let token = key.mint(Some("k1"), &claims).unwrap_or_default();
     let value = format!("Bearer {token}").parse().ok();
     HeaderMap::from_iter(value.map(|value| (http::header::AUTHORIZATION, value)))
+}
+
+#[test]
+fn limits_of_all_kinds_allocate_nothing_but_a_rolling_quota_once() {
+    let calendar = |period| Quota::new(100, period, Alignment::Calendar(Zone::utc())).unwrap();
+    let terms = Terms {
+        rate: Some(Rate::new(100, Duration::from_secs(1), 100).unwrap()),
+        spike_arrest: Some(SpikeArrest::new(100, Duration::from_secs(1), 2).unwrap()),
+        quotas: vec![calendar(Period::Hour), calendar(Period::Month)],
+        bandwidth: Some(Bandwidth::new(1000, Period::Day, Zone::utc()).unwrap()),
+        concurrency: NonZeroU32::new(100),
+        on_exceed: OnExceed::Deny,
+    };
+    let limits = Arc::new(Limits::new(terms).unwrap());
+    let rolling = Quota::new(100, Period::Day, Alignment::Rolling).unwrap();
+    let rolling = Terms {
+        quotas: vec![rolling],
+        ..Terms::default()
+    };
+    let rolling = Arc::new(Limits::new(rolling).unwrap());
+    let (own, rolled, table) = (
+        Arc::default(),
+        Arc::default(),
+        Arc::new(Keyed::new(64, RandomState::new())),
+    );
+    let ask = |number: u64| {
+        let level = |limits, tally| Level {
+            name: LevelName::Plan,
+            limits,
+            tally,
+            requests: None,
+        };
+        let address = Ipv4Addr::from_bits(u32::try_from(number).unwrap()).into();
+        let levels = [
+            level(&limits, TallyRef::Own(&own)),
+            level(&rolling, TallyRef::Own(&rolled)),
+            level(
+                &limits,
+                TallyRef::Keyed(&table, table.client("open", Some(address))),
+            ),
+        ];
+        let mut passed = false;
+        let counted = allocation_counter::measure(|| passed = acquire(&levels, NOW).is_ok());
+        assert_eq!(passed, number < 50, "the fiftieth is one too many for its slice");
+        counted.count_total
+    };
+    assert!(ask(0) <= 2, "what a rolling quota counts in");
+    // Strangers among more than have a place, and one who is denied.
+    for number in 1..51 {
+        assert_eq!(ask(number), 0, "request {number}");
+    }
 }

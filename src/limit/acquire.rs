@@ -2,7 +2,12 @@
 //!
 //! First everybody is asked, and nothing is taken; that alone decides for a request that comes alone. Then it is taken,
 //! limit by limit. If another request was faster at one of them, what was taken is given back: places in flight and quotas
-//! first, which is exact, rates last, so that one rate alone never has anything to give back.
+//! first, which is exact, rates last, so that one rate alone never has anything to give back. Of two rates of which the
+//! second is lost, the first gets back what it gave if nobody has taken from it meanwhile; else it is short of one request
+//! until that is paid for, which no rate is longer than its period.
+//!
+//! A third request may come between the taking and the giving back, and find nothing. It is refused then, as if it had come
+//! a moment later than the one that was faster: what is promised is never exceeded for anybody.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -11,7 +16,7 @@ use std::time::Duration;
 
 use super::calendar::Period;
 use super::keyed::Pin;
-use super::rate::{After, Rate, Wait};
+use super::rate::{Filled, Rate, Wait};
 use super::rolling::Room;
 use super::tally::{Tally, TallyRef};
 use super::terms::{Bandwidth, LimitKind, Limits, OnExceed, Quota, Span};
@@ -193,7 +198,9 @@ fn settle(
         Some(_) => return Err(level.exceeded(measure)),
     };
     marks.add(level.name, measure.kind);
-    if let Found::Place(pin) = tally {
+    if let Found::Place(pin) = tally
+        && !measure.reset.is_zero()
+    {
         let used = measure.limit.saturating_sub(measure.remaining);
         pin.worth(now.plus(measure.reset), used, measure.limit);
     }
@@ -425,7 +432,7 @@ impl Level<'_> {
 // === impl Measure ===
 
 impl Measure {
-    fn rate(kind: LimitKind, rate: Rate, after: Result<After, Wait>) -> Self {
+    fn rate(kind: LimitKind, rate: Rate, filled: Result<Filled, Wait>) -> Self {
         let measure = Self {
             kind,
             period: None,
@@ -434,10 +441,10 @@ impl Measure {
             reset: Duration::ZERO,
             wait: None,
         };
-        match after {
-            Ok(after) => Self {
-                remaining: after.remaining,
-                reset: after.reset,
+        match filled {
+            Ok(filled) => Self {
+                remaining: filled.remaining,
+                reset: filled.reset,
                 ..measure
             },
             Err(wait) => Self {

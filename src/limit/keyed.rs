@@ -11,6 +11,7 @@
 //! while requests are in flight that a limit counts, it does not. If all places of a set are held so, a new key is not
 //! counted at all; [`Keyed::uncounted`] tells how often.
 
+use std::cell::Cell;
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::tally::Tally;
 use crate::time::UnixTime;
 
-/// Places of the table if nobody says otherwise: 6 MiB.
+/// Places of the table if nobody says otherwise: 8 MiB.
 pub const PLACES: usize = 65_536;
 /// Places that one key can have.
 const WAYS: usize = 8;
@@ -38,7 +39,9 @@ pub struct Keyed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key(u64);
 
+/// Alone on its cache lines, which processors fetch in pairs: two callers are not in each other's way.
 #[derive(Debug, Default)]
+#[repr(align(128))]
 struct Place {
     /// 48 bits of the key, and how many use the place at the moment. Key 0: nobody's; and if it is in use, it is being
     /// prepared for somebody.
@@ -53,6 +56,8 @@ struct Place {
 pub(super) struct Pin<'t> {
     place: &'t Place,
     number: usize,
+    /// The most that it was said to be worth while this lived.
+    worth: Cell<u64>,
 }
 
 // === impl Keyed ===
@@ -112,13 +117,13 @@ impl Keyed {
         let (first, set) = self.set(key)?;
         let own = |place: &Place| place.owner.load(Ordering::Relaxed) >> PIN_BITS == key.mark();
         let mut found = set.iter().zip(first..).filter(|(place, _)| own(place));
-        found.find_map(|(place, number)| place.pin(key).then_some(Pin { place, number }))
+        found.find_map(|(place, number)| place.pin(key).then(|| Pin::new(place, number)))
     }
 
     /// The place of this number, if it is this key's.
     pub(super) fn at(&self, number: usize, key: Key) -> Option<Pin<'_>> {
         let place = self.places.get(number)?;
-        place.pin(key).then_some(Pin { place, number })
+        place.pin(key).then(|| Pin::new(place, number))
     }
 
     /// The place of a key, or one for it. Nothing if all that it could have are held.
@@ -160,7 +165,7 @@ impl Keyed {
             place.tally.clear();
             place.worth.store(0, Ordering::Relaxed);
             place.owner.store(key.mark() << PIN_BITS | 1, Ordering::Release);
-            return Some(Pin { place, number });
+            return Some(Pin::new(place, number));
         }
         None
     }
@@ -213,7 +218,15 @@ impl Place {
 
 // === impl Pin ===
 
-impl Pin<'_> {
+impl<'t> Pin<'t> {
+    const fn new(place: &'t Place, number: usize) -> Self {
+        Self {
+            place,
+            number,
+            worth: Cell::new(0),
+        }
+    }
+
     pub(super) const fn tally(&self) -> &Tally {
         &self.place.tally
     }
@@ -223,7 +236,8 @@ impl Pin<'_> {
         self.number
     }
 
-    /// How much of a limit is used, and until when that counts. What is worth more stays.
+    /// How much of a limit is used, and until when that counts. Of several limits, the one that counts longest is what
+    /// its owner would lose.
     pub(super) fn worth(&self, until: UnixTime, used: u64, limit: u64) {
         let seconds = u64::try_from(until.seconds()).unwrap_or(0).saturating_add(1);
         let part = used
@@ -231,9 +245,9 @@ impl Pin<'_> {
             .saturating_mul(0xffff)
             .checked_div(limit)
             .unwrap_or(0);
-        let seen = self.place.worth.load(Ordering::Relaxed);
-        let worth = (seconds.max(seen >> 16) & ((1 << 40) - 1)) << 16 | part;
-        if worth != seen {
+        let worth = (seconds & ((1 << 40) - 1)) << 16 | part;
+        if worth > self.worth.get() {
+            self.worth.set(worth);
             self.place.worth.store(worth, Ordering::Relaxed);
         }
     }

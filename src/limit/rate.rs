@@ -40,9 +40,9 @@ pub struct Rate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SpikeArrest(Rate);
 
-/// How a bucket is after a request, in this rate's measure.
+/// How a bucket is, in this rate's measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct After {
+pub(super) struct Filled {
     /// What is kept.
     pub(super) until: u64,
     /// So many more requests fit at once.
@@ -108,20 +108,20 @@ impl Rate {
         self.burst
     }
 
-    /// What a bucket would be after one more request.
+    /// How a bucket is, if one more request fits.
     ///
     /// # Errors
     /// How long until it fits, and until the bucket is empty.
-    pub(super) fn fits(self, bucket: &AtomicU64, now: UnixTime) -> Result<After, Wait> {
+    pub(super) fn fits(self, bucket: &AtomicU64, now: UnixTime) -> Result<Filled, Wait> {
         let seen = self.heed_clock(bucket, bucket.load(Ordering::Relaxed), now);
-        self.after(seen, now)
+        self.filled(seen, self.units(seen, now))
     }
 
-    /// Takes one request.
+    /// Takes one request, and says how the bucket is then.
     ///
     /// # Errors
     /// As [`Self::fits`].
-    pub(super) fn take(self, bucket: &AtomicU64, now: UnixTime) -> Result<After, Wait> {
+    pub(super) fn take(self, bucket: &AtomicU64, now: UnixTime) -> Result<Filled, Wait> {
         let mut seen = bucket.load(Ordering::Relaxed);
         loop {
             seen = self.heed_clock(bucket, seen, now);
@@ -148,26 +148,40 @@ impl Rate {
         self.burst.saturating_mul(self.per)
     }
 
-    fn after(self, seen: u64, now: UnixTime) -> Result<After, Wait> {
+    /// What it holds.
+    fn units(self, seen: u64, now: UnixTime) -> u64 {
         let held = seen.saturating_sub(now.nanos());
-        let units = held.saturating_mul(self.requests).div_ceil(NANOS);
-        let after = units.saturating_add(self.per);
-        if let Some(excess @ 1..) = after.checked_sub(self.capacity()) {
+        held.saturating_mul(self.requests).div_ceil(NANOS)
+    }
+
+    /// How a bucket is that holds so many units, if one more request fits.
+    fn filled(self, until: u64, units: u64) -> Result<Filled, Wait> {
+        let left = self.capacity().saturating_sub(units);
+        if let Some(missing @ 1..) = self.per.checked_sub(left) {
+            let excess = missing.saturating_add(units.saturating_sub(self.capacity()));
             return Err(Wait {
                 until_one: self.lasts(excess),
                 reset: self.lasts(units),
             });
         }
-        let nanos = after.saturating_mul(NANOS);
-        Ok(After {
-            until: now
-                .nanos()
-                .saturating_add(nanos.checked_div(self.requests).unwrap_or(u64::MAX)),
-            remaining: self
-                .capacity()
-                .saturating_sub(after)
-                .checked_div(self.per)
-                .unwrap_or(0),
+        Ok(Filled {
+            until,
+            remaining: left.checked_div(self.per).unwrap_or(0),
+            reset: self.lasts(units),
+        })
+    }
+
+    /// How a bucket is after one more request.
+    fn after(self, seen: u64, now: UnixTime) -> Result<Filled, Wait> {
+        let units = self.units(seen, now);
+        let after = units.saturating_add(self.per);
+        if after > self.capacity() {
+            return self.filled(seen, units);
+        }
+        let nanos = after.saturating_mul(NANOS).checked_div(self.requests);
+        Ok(Filled {
+            until: now.nanos().saturating_add(nanos.unwrap_or(u64::MAX)),
+            remaining: (self.capacity() - after).checked_div(self.per).unwrap_or(0),
             reset: self.lasts(after),
         })
     }

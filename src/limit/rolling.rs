@@ -9,12 +9,13 @@
 //! never over one that was not read before that; the count only grows. So when the head is changed from what was read, the
 //! mark says the same as the head did, whoever wrote it: nobody has to wait for a thread that stops in the middle, for
 //! everybody can do what it left undone. There are twice as many marks as are looked at, so none that is looked at is
-//! written over, unless two clocks are more than a period apart.
+//! written over, unless two clocks are a period apart.
 //!
 //! What is given back cannot make the count smaller; it is kept beside, for whoever comes in the same slot.
 //!
-//! A moment before the head's slot counts as in that slot. Where the clock was set back by more than the period, the
-//! difference is added to it from then on: the slots go on from where they were.
+//! A request whose moment lies before the head's slot is looked at from sixty slots before its moment, and counts in the
+//! head's slot. Where the clock was set back by more than the period, the difference is added to it from then on: the slots
+//! go on from where they were.
 
 use std::array;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,7 +28,7 @@ use crate::time::UnixTime;
 pub(super) const REQUESTS_MAX: u64 = (1 << 35) - 1;
 /// Slots of a period.
 const SLOTS: u64 = 60;
-/// Twice what is looked at, and a power of two.
+/// What is looked at from a moment as long ago as that, and some more; a power of two.
 const MARKS: usize = 128;
 const COUNT_BITS: u32 = 36;
 
@@ -76,14 +77,15 @@ impl Rolling {
     /// How it stands.
     pub(super) fn room(&self, period: Period, now: UnixTime, requests: u64) -> Room {
         loop {
-            let head = self.begin(self.slot(period, now));
-            if let Some(used) = self.used(head) {
-                let left = requests.saturating_sub(used);
-                let remaining = left.saturating_add(self.spare(head.slot)).min(requests);
+            let slot = self.slot(period, now);
+            let head = self.begin(slot);
+            if let Some(used) = self.used(head, slot) {
+                let remaining = self.remaining(head, used, requests);
                 return Room {
                     remaining,
-                    reset: self.until(period, now, head, 0),
-                    wait: (remaining == 0).then(|| self.until(period, now, head, requests.saturating_sub(1))),
+                    reset: self.until(period, now, head, slot, 0),
+                    wait: (remaining == 0)
+                        .then(|| self.until(period, now, head, slot, requests.saturating_sub(1))),
                 };
             }
         }
@@ -101,8 +103,9 @@ impl Rolling {
         always: bool,
     ) -> Result<Room, Room> {
         loop {
-            let head = self.begin(self.slot(period, now));
-            let Some(used) = self.used(head) else {
+            let slot = self.slot(period, now);
+            let head = self.begin(slot);
+            let Some(used) = self.used(head, slot) else {
                 continue;
             };
             let over = used >= requests;
@@ -120,15 +123,17 @@ impl Rolling {
                     }
                     used + 1
                 }
-                false if self.take_spare(head.slot) => used,
-                false => return Err(self.room(period, now, requests)),
+                false => match self.take_spare(head, used, requests) {
+                    Some(true) => used,
+                    Some(false) => return Err(self.room(period, now, requests)),
+                    None => continue,
+                },
             };
-            let left = requests.saturating_sub(after);
             return Ok(Room {
-                remaining: left.saturating_add(self.spare(head.slot)).min(requests),
+                remaining: self.remaining(head, after, requests),
                 reset: self.begins_in(period, now, head.slot + SLOTS + 1),
                 wait: (over && after > used)
-                    .then(|| self.until(period, now, head, requests.saturating_sub(1))),
+                    .then(|| self.until(period, now, head, slot, requests.saturating_sub(1))),
             });
         }
     }
@@ -136,17 +141,8 @@ impl Rolling {
     /// Gives one back that was taken at `now`, if its slot is not over.
     pub(super) fn give_back(&self, period: Period, now: UnixTime) {
         let slot = self.slot(period, now);
-        let head = Mark::of(self.head.load(Ordering::SeqCst));
-        if head.slot == slot {
-            // What stands for an earlier slot is worth nothing any more; what stands for a later one is not ours.
-            let _ = self
-                .spare
-                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |seen| {
-                    let spare = Mark::of(seen);
-                    let count = if spare.slot == slot { spare.count } else { 0 };
-                    let next = Mark { slot, count }.counted();
-                    (spare.slot <= slot).then(|| next.word())
-                });
+        if Mark::of(self.head.load(Ordering::SeqCst)).slot == slot {
+            self.add_spare(slot);
         }
     }
 
@@ -173,10 +169,9 @@ impl Rolling {
         let last = Mark::of(head);
         let mut marks: Vec<Mark> = marks.iter().map(|word| Mark::of(*word)).collect();
         marks.sort_unstable_by_key(|mark| mark.slot);
-        for slot in last.slot.saturating_sub(SLOTS)..=last.slot {
+        for slot in last.slot.saturating_sub(2 * SLOTS)..=last.slot {
             let known = marks.iter().rev().find(|mark| mark.slot <= slot);
-            // Without a mark nothing was used before.
-            let count = known.map_or(0, |mark| mark.count);
+            let count = known.or(marks.first()).map_or(last.count, |mark| mark.count);
             if let Some(place) = self.place(slot) {
                 place.store(Mark { slot, count }.word(), Ordering::SeqCst);
             }
@@ -210,7 +205,7 @@ impl Rolling {
             if head.slot >= slot {
                 return head;
             }
-            let first = slot.saturating_sub(SLOTS).max(head.slot + 1);
+            let first = slot.saturating_sub(2 * SLOTS).max(head.slot + 1);
             if !(first..=slot).all(|slot| self.write_mark(seen, Mark { slot, ..head })) {
                 continue;
             }
@@ -246,13 +241,12 @@ impl Rolling {
         }
     }
 
-    /// What was used by the head; nothing if the mark is written over by somebody whose clock is far ahead. Then that is
-    /// the time, and it is begun.
-    fn used(&self, head: Mark) -> Option<u64> {
-        let first = head.slot.saturating_sub(SLOTS);
-        let word = self.place(first)?.load(Ordering::SeqCst);
-        let mark = Mark::of(word);
-        if mark.slot == first {
+    /// What was used by the head, seen from `slot`; nothing if the mark is written over by somebody whose clock is far
+    /// ahead. Then that is the time, and it is begun.
+    fn used(&self, head: Mark, slot: u64) -> Option<u64> {
+        let first = slot.saturating_sub(SLOTS);
+        let mark = Mark::of(self.place(first)?.load(Ordering::SeqCst));
+        if mark.slot <= first {
             return Some(head.since(mark));
         }
         self.begin(mark.slot);
@@ -260,13 +254,12 @@ impl Rolling {
     }
 
     /// How long until no more than `most` of what was used by the head are looked at.
-    fn until(&self, period: Period, now: UnixTime, head: Mark, most: u64) -> Duration {
-        let looked_at = head.slot.saturating_sub(SLOTS)..=head.slot;
-        let later = looked_at
-            .zip(head.slot..)
-            .find(|(first, _)| self.mark(*first).is_some_and(|mark| head.since(mark) <= most));
-        let slot = later.map_or(head.slot + SLOTS + 1, |(_, slot)| slot);
-        self.begins_in(period, now, slot)
+    fn until(&self, period: Period, now: UnixTime, head: Mark, slot: u64, most: u64) -> Duration {
+        let looked_at = slot.saturating_sub(SLOTS)..=head.slot;
+        let few = |first: u64| self.mark(first).is_some_and(|mark| head.since(mark) <= most);
+        let begins = looked_at.zip(slot..).find(|(first, _)| few(*first));
+        let begins = begins.map_or(head.slot + SLOTS + 1, |(_, slot)| slot);
+        self.begins_in(period, now, begins)
     }
 
     fn begins_in(&self, period: Period, now: UnixTime, slot: u64) -> Duration {
@@ -284,19 +277,43 @@ impl Rolling {
         self.marks.get(usize::try_from(slot).ok()? % MARKS)
     }
 
-    fn spare(&self, slot: u64) -> u64 {
+    /// How many are left of the quota, with what was given back in this slot.
+    fn remaining(&self, head: Mark, used: u64, requests: u64) -> u64 {
         let spare = Mark::of(self.spare.load(Ordering::SeqCst));
-        if spare.slot == slot { spare.count } else { 0 }
+        let spare = if spare.slot == head.slot { spare.count } else { 0 };
+        requests.saturating_add(spare).saturating_sub(used).min(requests)
     }
 
-    fn take_spare(&self, slot: u64) -> bool {
+    /// Takes one that was given back, if that makes room; nothing if the head has changed meanwhile.
+    fn take_spare(&self, head: Mark, used: u64, requests: u64) -> Option<bool> {
         let taken = self
             .spare
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |seen| {
                 let spare = Mark::of(seen);
-                (spare.slot == slot && spare.count > 0).then(|| seen - 1)
+                let room = used < requests.saturating_add(spare.count);
+                (spare.slot == head.slot && spare.count > 0 && room).then(|| seen - 1)
             });
-        taken.is_ok()
+        if taken.is_err() {
+            return Some(false);
+        }
+        // What was used may be more by now; then it is given back once more, if its slot is not over.
+        if self.head.load(Ordering::SeqCst) == head.word() {
+            return Some(true);
+        }
+        self.add_spare(head.slot);
+        None
+    }
+
+    fn add_spare(&self, slot: u64) {
+        // What stands for an earlier slot is worth nothing any more; what stands for a later one is not ours.
+        let _ = self
+            .spare
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |seen| {
+                let spare = Mark::of(seen);
+                let count = if spare.slot == slot { spare.count } else { 0 };
+                let next = Mark { slot, count }.counted();
+                (spare.slot <= slot).then(|| next.word())
+            });
     }
 }
 

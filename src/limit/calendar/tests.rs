@@ -1,7 +1,7 @@
 //! Windows where calendars are difficult: the days on which a clock is moved, leap days, ends of months and years, zones
 //! that are not whole hours away. And, for any moment of any zone, that windows leave no gap and never go back.
 
-use super::super::chance::Chance;
+use super::super::tests::chance::Chance;
 use super::*;
 
 fn moment(text: &str) -> UnixTime {
