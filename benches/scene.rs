@@ -62,7 +62,8 @@ id = "mobile"
 client_ids = ["mobile-app"]
 "#;
 
-/// A JWT plan with a subscription, a scope and a claim header; a plan for API keys; a keyless API.
+/// A JWT plan with a subscription, a scope and a claim header; the same with a rate and a quota; a plan for API keys; a
+/// keyless API.
 const THREE_APIS: &str = r#"
 [[api]]
 name = "orders"
@@ -80,6 +81,26 @@ scopes = ["menu:read"]
 [[subscription]]
 application = "mobile"
 api = "orders"
+plan = "gold"
+
+[[api]]
+name = "limited"
+context_path = "/limited"
+upstream = "sample"
+claim_headers = { "X-User" = "sub" }
+[[api.plan]]
+name = "gold"
+security = "jwt"
+issuers = ["https://login.example.com/"]
+rate = { requests = 1_000_000, per = "1s" }
+quota = { requests = 1_000_000_000_000, per = "month", timezone = "Europe/Paris" }
+[[api.route]]
+path = "/menu/{id}"
+methods = ["GET"]
+scopes = ["menu:read"]
+[[subscription]]
+application = "mobile"
+api = "limited"
 plan = "gold"
 
 [[api]]
@@ -170,10 +191,14 @@ pub(crate) struct RawSignature {
 }
 
 /// Every kind of request.
-pub(crate) const CASES: [Case; 12] = [
+pub(crate) const CASES: [Case; 13] = [
     Case::token("remembered_rs256", Algorithm::Rs256, true),
     Case::token("remembered_es256", Algorithm::Es256, true),
     Case::token("remembered_eddsa", Algorithm::Ed25519, true),
+    Case {
+        path: "/limited/menu/1",
+        ..Case::token("limited_rs256", Algorithm::Rs256, true)
+    },
     Case::token("first_rs256", Algorithm::Rs256, false),
     Case::token("first_es256", Algorithm::Es256, false),
     Case::token("first_eddsa", Algorithm::Ed25519, false),

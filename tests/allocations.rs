@@ -34,7 +34,7 @@ const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 
 /// The list of two headers, and two values.
 const WARM_BUDGET: u64 = 3;
-/// Nothing goes upstream: a remembered token leads to its subscription without any.
+/// Nothing goes upstream: a remembered token leads to its subscription without any, and comes by its limits without any.
 const PLAIN_BUDGET: u64 = 0;
 /// What is kept of a token of usual size, its place in the table included.
 const REMEMBERED_BYTES: u64 = 640;
@@ -66,6 +66,11 @@ claim_headers = { X-User = "sub", X-Role = "role" }
 name = "gold"
 security = "jwt"
 issuers = ["acme"]
+rate = { requests = 1_000_000, per = "1s", requests_from = "most", key_from = "tenant" }
+quota = [{ requests = 1_000_000, per = "day", timezone = "Europe/Paris" }, { requests = 1_000_000, per = "month" }]
+spike_arrest = { requests = 1_000_000, per = "1s" }
+bandwidth = { bytes = 1_000_000_000, per = "month" }
+concurrency = 1000
 token_from = { header = "X-Access-Token", cookie = "session", query = "access_token" }
 claims = { "role" = ["waiter", "cook"] }
 selection_rule = """
@@ -83,6 +88,7 @@ audiences = ["orders"]
 [[application]]
 id = "mobile"
 client_ids = ["mobile-app"]
+quota = { requests = 1_000_000, per = "day" }
 [[subscription]]
 application = "mobile"
 api = "orders"
@@ -95,6 +101,11 @@ upstream = "sample"
 name = "gold"
 security = "jwt"
 issuers = ["acme"]
+rate = { requests = 1_000_000, per = "1s", requests_from = "most", key_from = "tenant" }
+quota = [{ requests = 1_000_000, per = "day", timezone = "Europe/Paris" }, { requests = 1_000_000, per = "month" }]
+spike_arrest = { requests = 1_000_000, per = "1s" }
+bandwidth = { bytes = 1_000_000_000, per = "month" }
+concurrency = 1000
 [[api.route]]
 path = "/menu/{id}"
 scopes = ["menu:read"]
@@ -110,6 +121,11 @@ claim_headers = { X-User = "sub" }
 [[api.plan]]
 name = "keys"
 security = "api_key"
+rate = { requests = 1_000_000, per = "1s" }
+quota = [{ requests = 1_000_000, per = "day", timezone = "Europe/Paris" }, { requests = 1_000_000, per = "month" }]
+spike_arrest = { requests = 1_000_000, per = "1s" }
+bandwidth = { bytes = 1_000_000_000, per = "month" }
+concurrency = 1000
 [[api.route]]
 path = "/menu/{id}"
 [[application]]
@@ -206,7 +222,7 @@ fn a_decision_allocates_no_more_than_its_budget() {
     let seconds = NOW.seconds();
     let claims = json!({
         "iss": "acme", "aud": "orders", "sub": "alice", "azp": "mobile-app", "scope": "menu:read", "role": "cook",
-        "iat": seconds, "exp": seconds + 60,
+        "tenant": "acme", "most": 1000, "iat": seconds, "exp": seconds + 60,
     });
     let mut headers = HeaderMap::new();
     assert!(
@@ -264,6 +280,8 @@ fn an_api_key_that_passes_allocates_nothing() {
     let mut headers = HeaderMap::new();
     headers.insert("x-api-key", "good-key-1".parse().unwrap());
     let ask = || allocations_at("/keys/menu/1", &snapshot, &index, &verdicts, &headers, None);
+    // When a calendar quota's day ends is computed once a day.
+    ask();
     for _ in 0..3 {
         let counted = ask();
         assert_eq!(counted, KEY_BUDGET, "an API key allocates {counted} times");

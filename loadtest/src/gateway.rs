@@ -20,6 +20,10 @@ pub(crate) const APPLICATION: &str = "load";
 pub(crate) const API: &str = "load";
 pub(crate) const PLAN: &str = "gold";
 
+/// More than any machine here can send.
+const LIMITS: &str = r#"rate = { requests = 1_000_000, per = "1s" }
+quota = { requests = 1_000_000_000_000, per = "month", timezone = "Europe/Paris" }"#;
+
 /// What a configuration is made from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setting<'s> {
@@ -31,6 +35,8 @@ pub(crate) struct Setting<'s> {
     pub(crate) store: Option<&'s Path>,
     /// Claims that may name the client id: what changes at each reload.
     pub(crate) client_id_claims: &'s str,
+    /// The plan has a rate and a quota, which never deny.
+    pub(crate) limited: bool,
 }
 
 /// Where a gateway listens.
@@ -82,7 +88,12 @@ pub(crate) fn configuration(setting: &Setting<'_>) -> String {
         keys,
         store,
         client_id_claims,
+        limited,
     } = *setting;
+    let limits = match limited {
+        true => LIMITS,
+        false => "",
+    };
     let entries = scenario.cache_entries();
     let budget = scenario.forgery_settings();
     let state = store.map_or_else(String::new, |store| {
@@ -107,7 +118,11 @@ client_id_claims = {client_id_claims}
     let (claim_headers, security) = match scenario {
         Scenario::ApiKey => (String::new(), "security = \"api_key\"".to_owned()),
         Scenario::Plain | Scenario::Keyless => (String::new(), "security = \"keyless\"".to_owned()),
-        Scenario::Jwt(..) | Scenario::Subscriptions | Scenario::Reload | Scenario::Flood => (
+        Scenario::Jwt(..)
+        | Scenario::Limited
+        | Scenario::Subscriptions
+        | Scenario::Reload
+        | Scenario::Flood => (
             "claim_headers = { \"X-User\" = \"sub\" }".to_owned(),
             format!("security = \"jwt\"\nissuers = [\"{ISSUER}\"]"),
         ),
@@ -115,8 +130,9 @@ client_id_claims = {client_id_claims}
     // A million subscriptions are in the store; elsewhere one is here.
     let subscription = match scenario {
         Scenario::Plain | Scenario::Keyless | Scenario::Subscriptions => String::new(),
-        Scenario::Jwt(..) | Scenario::ApiKey | Scenario::Reload | Scenario::Flood => format!(
-            r#"[[application]]
+        Scenario::Jwt(..) | Scenario::Limited | Scenario::ApiKey | Scenario::Reload | Scenario::Flood => {
+            format!(
+                r#"[[application]]
 id = "{APPLICATION}"
 client_ids = ["{CLIENT_ID}"]
 
@@ -125,7 +141,8 @@ application = "{APPLICATION}"
 api = "{API}"
 plan = "{PLAN}"
 "#
-        ),
+            )
+        }
     };
     format!(
         r#"[server]
@@ -157,6 +174,7 @@ upstream = "load"
 [[api.plan]]
 name = "{PLAN}"
 {security}
+{limits}
 
 {subscription}"#
     )

@@ -35,7 +35,7 @@ pub(crate) struct Options {
     /// reload-under-load, flood; or all.
     #[arg(long, num_args = 1.., value_name = "NAME", default_value = "jwt-rs256-warm", value_parser = scenarios)]
     pub(crate) scenario: Vec<Chosen>,
-    /// The first is compared with each of the others: gateway, gateway-again, gateway-one-worker, gateway-other,
+    /// The first is compared with each of the others: gateway, gateway-again, gateway-one-worker, gateway-limited, gateway-other,
     /// baseline, baseline-again, baseline-no-steal, haproxy, nginx, envoy, envoy-cache.
     #[arg(long, num_args = 1.., value_name = "SIDE", value_parser = side)]
     pub(crate) sides: Vec<Side>,
@@ -126,6 +126,7 @@ impl Options {
     pub(crate) fn sides_of(&self, scenario: Scenario) -> Vec<Side> {
         let default: &[Side] = match scenario {
             Scenario::Reload => &[Side::Gateway, Side::GatewayAgain],
+            Scenario::Limited => &[Side::GatewayLimited, Side::Gateway],
             Scenario::Flood => &[Side::Gateway],
             _ => &[Side::Gateway, Side::Baseline],
         };

@@ -30,6 +30,8 @@ pub(crate) enum Scenario {
     Keyless,
     /// A plan for tokens.
     Jwt(Algorithm, Tokens),
+    /// `jwt-rs256-warm`, beside a gateway whose plan has limits.
+    Limited,
     /// A plan for API keys.
     ApiKey,
     /// Tokens of a thousand callers among a million subscriptions.
@@ -77,7 +79,8 @@ impl Scenario {
             .flat_map(|(algorithm, _)| TOKENS.iter().map(|(tokens, _)| Self::Jwt(*algorithm, *tokens)));
         let mut all = vec![Self::Plain, Self::Keyless];
         all.extend(jwt);
-        all.extend([Self::ApiKey, Self::Subscriptions, Self::Reload, Self::Flood]);
+        all.extend([Self::Limited, Self::ApiKey, Self::Subscriptions]);
+        all.extend([Self::Reload, Self::Flood]);
         all
     }
 
@@ -92,7 +95,7 @@ impl Scenario {
         match self {
             Self::Plain | Self::Keyless | Self::ApiKey => None,
             Self::Jwt(algorithm, _) => Some(algorithm),
-            Self::Reload => Some(Algorithm::Rs256),
+            Self::Limited | Self::Reload => Some(Algorithm::Rs256),
             Self::Subscriptions | Self::Flood => Some(Algorithm::Es256),
         }
     }
@@ -101,7 +104,7 @@ impl Scenario {
     pub(crate) fn verifies_tokens(self) -> bool {
         match self {
             Self::Plain | Self::Keyless | Self::ApiKey => false,
-            Self::Jwt(..) | Self::Subscriptions | Self::Reload | Self::Flood => true,
+            Self::Jwt(..) | Self::Limited | Self::Subscriptions | Self::Reload | Self::Flood => true,
         }
     }
 
@@ -112,7 +115,8 @@ impl Scenario {
             Self::Jwt(_, Tokens::Cold) | Self::Flood => COLD_TOKENS,
             Self::Jwt(_, Tokens::Forged | Tokens::ForgedBudget) => FORGED_TOKENS,
             Self::Subscriptions => CALLERS,
-            Self::Plain | Self::Keyless | Self::Jwt(_, Tokens::Warm) | Self::ApiKey | Self::Reload => 1,
+            Self::Plain | Self::Keyless | Self::Jwt(_, Tokens::Warm) => 1,
+            Self::Limited | Self::ApiKey | Self::Reload => 1,
         }
     }
 
@@ -147,7 +151,7 @@ impl Scenario {
     pub(crate) fn remembers_all(self) -> bool {
         matches!(
             self,
-            Self::Jwt(_, Tokens::Warm | Tokens::Pool) | Self::Subscriptions
+            Self::Jwt(_, Tokens::Warm | Tokens::Pool) | Self::Limited | Self::Subscriptions
         )
     }
 
@@ -180,6 +184,7 @@ impl fmt::Display for Scenario {
                 let tokens = which(tokens).map_or("other", |(_, name)| name);
                 write!(f, "jwt-{algorithm}-{tokens}")
             }
+            Self::Limited => f.write_str("jwt-rs256-limited"),
             Self::ApiKey => f.write_str("api-key"),
             Self::Subscriptions => f.write_str("subscriptions-1m"),
             Self::Reload => f.write_str("reload-under-load"),
@@ -198,7 +203,7 @@ mod tests {
         for scenario in &all {
             assert_eq!(Scenario::parse(&scenario.to_string()), Some(*scenario));
         }
-        assert_eq!(all.len(), 21);
+        assert_eq!(all.len(), 22);
         assert_eq!(Scenario::parse("jwt-rs256-other"), None);
     }
 

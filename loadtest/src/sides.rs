@@ -27,6 +27,8 @@ pub(crate) enum Side {
     GatewayAgain,
     /// The same binary with one worker, however many the others have.
     GatewayOneWorker,
+    /// The same binary, with a rate and a quota that never deny.
+    GatewayLimited,
     /// Another binary.
     GatewayOther,
     Baseline,
@@ -81,10 +83,11 @@ pub(crate) struct Running {
     pub(crate) configuration: Option<PathBuf>,
 }
 
-const SIDES: [(Side, &str); 11] = [
+const SIDES: [(Side, &str); 12] = [
     (Side::Gateway, "gateway"),
     (Side::GatewayAgain, "gateway-again"),
     (Side::GatewayOneWorker, "gateway-one-worker"),
+    (Side::GatewayLimited, "gateway-limited"),
     (Side::GatewayOther, "gateway-other"),
     (Side::Baseline, "baseline"),
     (Side::BaselineAgain, "baseline-again"),
@@ -117,7 +120,11 @@ impl Side {
     pub(crate) fn is_gateway(self) -> bool {
         matches!(
             self,
-            Self::Gateway | Self::GatewayAgain | Self::GatewayOneWorker | Self::GatewayOther
+            Self::Gateway
+                | Self::GatewayAgain
+                | Self::GatewayOneWorker
+                | Self::GatewayLimited
+                | Self::GatewayOther
         )
     }
 
@@ -206,6 +213,7 @@ impl Running {
             if side == Side::GatewayOneWorker {
                 setting.threads = 1;
             }
+            setting.limited = side == Side::GatewayLimited;
             write_whole(&configuration, &gateway::configuration(&setting))?;
             let binary = match side {
                 Side::GatewayOther => stage.binaries.other.as_ref(),
@@ -343,6 +351,7 @@ pub(crate) fn setting<'s>(stage: &'s Stage<'_>, store: Option<&'s Path>) -> gate
         keys: stage.credentials.keys(),
         store,
         client_id_claims: claims,
+        limited: false,
     }
 }
 

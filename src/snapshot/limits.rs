@@ -351,7 +351,7 @@ impl Groups {
                     Mistake::new(place.clone(), message).help("leave `rolling` out"),
                 );
             }
-            let limits = judged(Limits::new(group.terms), "limits", &group.place, mistakes)?;
+            let limits = judged(Limits::new(group.terms), "quota", &group.place, mistakes)?;
             Some(Part {
                 limits: Arc::new(limits),
                 scope: group.scope.into(),
@@ -369,13 +369,8 @@ fn judged<T, E: std::fmt::Display>(
     place: &Place,
     mistakes: &mut Mistakes,
 ) -> Option<T> {
-    made.map_err(|error| {
-        say(
-            mistakes,
-            Mistake::new(place.clone(), format!("`{what}`: {error}")),
-        )
-    })
-    .ok()
+    made.map_err(|error| say(mistakes, Mistake::new(place.clone(), format!("`{what}` {error}"))))
+        .ok()
 }
 
 /// What a tier gets wrong is said once, however many refer to it.

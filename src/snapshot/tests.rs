@@ -19,6 +19,7 @@ mod audiences;
 mod claims;
 mod compiled;
 mod issuers;
+mod limits;
 mod lives;
 mod requirements;
 mod server;

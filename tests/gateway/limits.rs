@@ -4,6 +4,7 @@
 //! are made of one by `X-Forwarded-For`, which the gateway believes of 127.0.0.1 and of nobody else.
 
 mod counts;
+mod explained;
 mod headers;
 mod kept;
 mod keyed;

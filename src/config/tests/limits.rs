@@ -1,4 +1,5 @@
 //! Limits as they are written: the same keys at every level, each with its bounds, and claims at plans and tiers only.
+//! What they mean together, and whether that can be kept, is judged in `snapshot`.
 
 use std::num::NonZeroU64;
 use std::time::Duration;

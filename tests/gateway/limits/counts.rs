@@ -1,4 +1,5 @@
 //! Exactly so many pass, at every level and of every kind, and who is refused has used nothing elsewhere.
+//! Who is in flight is counted as long as it is, however it ends.
 
 use crate::harness::{Connection, get, post, wait_until};
 use crate::limits::{Scene, api, application, keyless};

@@ -1,4 +1,5 @@
-//! What callers are told of their limits, on every answer, and when to come again.
+//! What callers are told of their limits, on every answer, and when to come again; and what operators read of it.
+//! A month's reset depends on the day of the test, so it has bounds; everything else is exact.
 
 use crate::harness::{Answer, Request, Response, Upstream, get, post, respond};
 use crate::limits::{Scene, api, application, config, keyless};

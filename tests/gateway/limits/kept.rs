@@ -1,4 +1,5 @@
 //! What was used stays used: over reloads, over changes of what is promised, over restarts and `kill -9`.
+//! Numbers are exact where everything is on disk, and have the bound that is promised where it is not.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;

@@ -1,4 +1,5 @@
 //! Callers whom no configuration names: by their address, by a claim, or by what their token calls them.
+//! Nobody uses what is another's, and nobody gets more by being somebody else.
 
 use std::net::{IpAddr, Ipv4Addr};
 
