@@ -179,14 +179,15 @@ impl<'w> Who<'w> {
     /// What stands for the caller under this plan: the subscription, or else the application, what the token calls the
     /// caller, or the address.
     fn plan(self, part: &Part) -> (LevelName, TallyRef<'w>) {
+        if let Some(subscription) = self.caller.and_then(|caller| caller.subscription.as_ref()) {
+            return (LevelName::Plan, TallyRef::Own(&subscription.counted.tally));
+        }
+        // It is made when it is first asked for.
         let keyed = self.counters.keyed();
         let Some(caller) = self.caller else {
             let key = keyed.client(&part.scope, self.client);
             return (LevelName::Client, TallyRef::Keyed(keyed, key));
         };
-        if let Some(subscription) = &caller.subscription {
-            return (LevelName::Plan, TallyRef::Own(&subscription.counted.tally));
-        }
         let key = match (&caller.application, caller.identity()) {
             (Some(application), _) => keyed.values(&part.scope, &["application", application.id.as_str()]),
             (None, Some(identity)) => {

@@ -8,6 +8,7 @@ mod explained;
 mod headers;
 mod kept;
 mod keyed;
+mod operated;
 
 use serde_json::Value;
 use tollgate::token::Algorithm;
