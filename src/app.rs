@@ -457,6 +457,7 @@ fn watch_counters(telemetry: &Telemetry, counters: &Arc<LocalCounters>) {
     let counters = Arc::clone(counters);
     telemetry.on_scrape(Box::new(move |telemetry| {
         telemetry.limit_keys_forgotten.raise_to(counters.forgotten());
+        telemetry.limit_uncounted.raise_to(counters.uncounted());
     }));
 }
 

@@ -72,6 +72,11 @@ impl LocalCounters {
         self.keyed.get().map_or(0, |keyed| keyed.forgotten())
     }
 
+    /// How many requests of strangers were not counted, because others held all places that they could have.
+    pub fn uncounted(&self) -> u64 {
+        self.keyed.get().map_or(0, |keyed| keyed.uncounted())
+    }
+
     /// Shows every tally that a configuration has asked for.
     pub fn for_each(&self, mut show: impl FnMut(&Subject, &Arc<Tally>)) {
         for (subject, tally) in &self.tallies.pin() {

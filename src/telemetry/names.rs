@@ -277,6 +277,13 @@ pub const LIMIT_KEYS_FORGOTTEN: Named<Counter, 0> = Named::counter(
     [],
 );
 
+/// Somebody holds connections open to be forgotten: a limit on `concurrency` helps.
+pub const LIMIT_UNCOUNTED: Named<Counter, 0> = Named::counter(
+    "tollgate_limit_uncounted_requests_total",
+    "Requests that were not counted because requests in flight held all places that their address or claim could have.",
+    [],
+);
+
 /// Alert when it falls behind by a minute: what was counted since then would be lost by a restart. 0 without a store.
 pub const COUNTS_KEPT: Named<Gauge, 0> = Named::gauge(
     "tollgate_counts_kept_timestamp_seconds",
@@ -417,6 +424,7 @@ pub const ALL: &[Description] = &[
     KEY_LAST_USED.describe(),
     LIMIT_DECISIONS.describe(),
     LIMIT_KEYS_FORGOTTEN.describe(),
+    LIMIT_UNCOUNTED.describe(),
     COUNTS_KEPT.describe(),
     TOKEN_CACHE_HITS.describe(),
     TOKEN_CACHE_MISSES.describe(),

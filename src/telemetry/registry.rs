@@ -54,6 +54,8 @@ pub struct Telemetry {
     pub limit_decisions: CounterFamily<4>,
     /// [`names::LIMIT_KEYS_FORGOTTEN`].
     pub limit_keys_forgotten: Arc<Counter>,
+    /// [`names::LIMIT_UNCOUNTED`].
+    pub limit_uncounted: Arc<Counter>,
     /// [`names::COUNTS_KEPT`].
     pub counts_kept: Arc<Gauge>,
     /// [`names::JWKS_REFRESHES`]: `issuer`, `result`.
@@ -143,6 +145,7 @@ impl Telemetry {
             forgery_nanoseconds: registrar.family(&names::FORGERY_NANOSECONDS)?,
             limit_decisions: registrar.family(&names::LIMIT_DECISIONS)?,
             limit_keys_forgotten: registrar.single(&names::LIMIT_KEYS_FORGOTTEN)?,
+            limit_uncounted: registrar.single(&names::LIMIT_UNCOUNTED)?,
             counts_kept: registrar.single(&names::COUNTS_KEPT)?,
             jwks_refreshes: registrar.family(&names::JWKS_REFRESHES)?,
             jwks_age: registrar.family(&names::JWKS_AGE)?,

@@ -156,6 +156,7 @@ fn touched() -> Result<Telemetry, TelemetryError> {
         forgery_nanoseconds,
         limit_decisions,
         limit_keys_forgotten,
+        limit_uncounted,
         counts_kept,
         jwks_refreshes,
         jwks_age,
@@ -198,6 +199,7 @@ fn touched() -> Result<Telemetry, TelemetryError> {
     forgery_nanoseconds.child(&["acme"]).add(55_000);
     limit_decisions.child(&["orders", "gold", "rate", "denied"]).inc();
     limit_keys_forgotten.inc();
+    limit_uncounted.inc();
     jwks_refreshes.child(&["acme", "ok"]).inc();
     jwks_age.child(&["acme"]).set(300);
     jwks_keys.child(&["acme"]).set(3);

@@ -43,7 +43,7 @@ fn a_reload_changes_no_count_and_a_new_promise_holds_for_what_was_used() {
         ),
         (429, Some("5"), Some("0"))
     );
-    for round in 0..5 {
+    for round in 0..100 {
         scene.reload(&format!("{}\n# {round}\n", tables(21)));
     }
     assert_eq!(scene.count(&mobile), (1, "quota_exceeded".to_owned()));
