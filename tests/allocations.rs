@@ -394,7 +394,10 @@ fn limits_of_all_kinds_allocate_nothing_but_a_rolling_quota_once() {
         let levels = [
             level(&limits, TallyRef::Own(&own)),
             level(&rolling, TallyRef::Own(&rolled)),
-            level(&limits, TallyRef::Keyed(&table, table.client("open", Some(address)))),
+            level(
+                &limits,
+                TallyRef::Keyed(&table, table.client("open", Some(address))),
+            ),
         ];
         let mut passed = false;
         let counted = allocation_counter::measure(|| passed = acquire(&levels, NOW).is_ok());

@@ -103,8 +103,8 @@ pub fn acquire(levels: &[Level<'_>], now: UnixTime) -> Result<Usage, Exceeded> {
         give_back(&all, now, &taken);
         return Err(exceeded);
     }
-    for (held, reached) in usage.held.iter_mut().zip(&all) {
-        *held = reached.as_ref().and_then(Reached::hold);
+    for held in all.iter().flatten().filter_map(Reached::hold) {
+        usage.hold(held);
     }
     Ok(usage)
 }

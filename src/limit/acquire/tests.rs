@@ -169,6 +169,7 @@ fn a_denied_request_takes_nothing_from_anybody() {
             let left = if other == place { 0 } else { 7 };
             assert_eq!(party.left(NOW), [left; 4], "{exceeded:?}: {:?}", party.name);
         }
+        assert_eq!(parties.each_ref().map(|party| party.tally.in_flight()), [2; 4]);
         drop(held);
         for (other, party) in parties.iter().enumerate() {
             let [.., concurrency] = party.left(NOW)[..] else {
@@ -478,6 +479,11 @@ fn more_levels_than_there_can_be_are_refused() {
     assert!(acquire(&[plan.level(); LEVELS_MAX], NOW).is_ok());
     assert!(acquire(&[plan.level(); LEVELS_MAX + 1], NOW).is_err());
     assert!(ask(&[plan.level(); LEVELS_MAX + 1], NOW, &mut |_| {}).is_err());
+}
+
+#[test]
+fn what_a_request_carries_along_is_small() {
+    assert!(size_of::<Usage>() <= 160, "{}", size_of::<Usage>());
 }
 
 #[test]
