@@ -171,7 +171,8 @@ impl Rolling {
         marks.sort_unstable_by_key(|mark| mark.slot);
         for slot in last.slot.saturating_sub(2 * SLOTS)..=last.slot {
             let known = marks.iter().rev().find(|mark| mark.slot <= slot);
-            let count = known.or(marks.first()).map_or(last.count, |mark| mark.count);
+            let known = known.or_else(|| marks.first());
+            let count = known.map_or(last.count, |mark| mark.count);
             if let Some(place) = self.place(slot) {
                 place.store(Mark { slot, count }.word(), Ordering::SeqCst);
             }

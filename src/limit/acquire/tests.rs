@@ -452,12 +452,12 @@ fn threads_that_lose_a_race_give_back_what_they_took() {
         };
         let shared = Party::new(LevelName::Plan, terms(plenty()));
         let api = Party::new(LevelName::Api, terms(scarce()));
-        let admitted: u64 = thread::scope(|scope| {
+        let admitted = thread::scope(|scope| {
             let (shared, api) = (&shared, &api);
             let threads = (0..THREADS).map(|thread| {
                 scope.spawn(move || {
                     let mut chance = Chance::new(seed * THREADS + thread);
-                    let mut own = 0;
+                    let mut own = 0_u64;
                     for _ in 0..30 {
                         chance.pause();
                         own += u64::from(acquire(&[shared.level(), api.level()], NOW).is_ok());
@@ -465,8 +465,11 @@ fn threads_that_lose_a_race_give_back_what_they_took() {
                     own
                 })
             });
-            let threads: Vec<_> = threads.collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+            let (threads, mut admitted) = (threads.collect::<Vec<_>>(), 0);
+            for thread in threads {
+                admitted += thread.join().unwrap();
+            }
+            admitted
         });
         assert_eq!(admitted, 20, "seed {seed}");
         assert_eq!(shared.left(NOW), [880, 480, 480, 900], "seed {seed}");
