@@ -94,10 +94,10 @@ fn keyed(bencher: Bencher<'_, '_>, addresses: u32) {
     });
 }
 
-/// A rate and a quota of one subscription, on threads at once: all are at the same two words.
+/// A quota and the requests in flight of one subscription, on threads at once: all are at the same two words.
 #[divan::bench(sample_size = 1000, threads = [1, 2])]
 fn together(bencher: Bencher<'_, '_>) {
-    let (limits, tally) = (limits("rate, quota"), Arc::default());
+    let (limits, tally) = (limits("quota, concurrency"), Arc::default());
     bencher.bench(|| acquire(&[black_box(level(&limits, &tally))], NOW).is_ok());
 }
 

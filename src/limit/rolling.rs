@@ -256,10 +256,14 @@ impl Rolling {
 
     /// How long until no more than `most` of what was used by the head are looked at.
     fn until(&self, period: Period, now: UnixTime, head: Mark, slot: u64, most: u64) -> Duration {
+        let latest = head.slot + SLOTS + 1;
+        if self.mark(head.slot).is_some_and(|mark| head.since(mark) > most) {
+            return self.begins_in(period, now, latest);
+        }
         let looked_at = slot.saturating_sub(SLOTS)..=head.slot;
         let few = |first: u64| self.mark(first).is_some_and(|mark| head.since(mark) <= most);
         let begins = looked_at.zip(slot..).find(|(first, _)| few(*first));
-        let begins = begins.map_or(head.slot + SLOTS + 1, |(_, slot)| slot);
+        let begins = begins.map_or(latest, |(_, slot)| slot);
         self.begins_in(period, now, begins)
     }
 
