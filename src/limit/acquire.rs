@@ -45,7 +45,7 @@ pub struct Level<'l> {
 /// A level whose tally was found.
 #[derive(Debug)]
 struct Reached<'l> {
-    level: Level<'l>,
+    level: &'l Level<'l>,
     tally: Found<'l>,
 }
 
@@ -73,24 +73,26 @@ struct Taken {
     entered: [bool; LEVELS_MAX],
     /// A bit for each.
     quotas: [u8; LEVELS_MAX],
-    /// What the buckets were left with, by their place in [`Level::rates`].
-    rates: [[Option<u64>; 2]; LEVELS_MAX],
+    /// What the buckets were left with, by their place in [`Level::rates`]; 0: nothing was taken.
+    rates: [[u64; 2]; LEVELS_MAX],
 }
 
-type All<'l> = [Option<Reached<'l>>; LEVELS_MAX];
+/// Nothing where there was no place for it.
+type All<'l> = [Option<Reached<'l>>];
 
 /// Takes one request from each limit, or nothing from any.
 ///
 /// # Errors
 /// If a limit that denies has no room: of several, the one for which the request would have to wait longest.
 pub fn acquire(levels: &[Level<'_>], now: UnixTime) -> Result<Usage, Exceeded> {
-    let mut all: All<'_> = Default::default();
+    let mut all: [Option<Reached<'_>>; LEVELS_MAX] = Default::default();
     for (reached, level) in all.iter_mut().zip(levels) {
-        *reached = Reached::of(*level, now);
+        *reached = Reached::of(level, now);
     }
+    let all = all.get(..levels.len()).unwrap_or(&all);
     let mut worst = too_many(levels);
     for reached in all.iter().flatten() {
-        let level = &reached.level;
+        let level = reached.level;
         level.measure(reached.tally(), now, &mut |measure| {
             worst = level.worse(worst, &measure)
         });
@@ -99,12 +101,12 @@ pub fn acquire(levels: &[Level<'_>], now: UnixTime) -> Result<Usage, Exceeded> {
         return Err(exceeded);
     }
     let (mut usage, mut taken) = (Usage::default(), Taken::default());
-    if let Err(exceeded) = take(&all, now, &mut usage, &mut taken) {
-        give_back(&all, now, &taken);
+    if let Err(exceeded) = take(all, now, &mut usage, &mut taken) {
+        give_back(all, now, &taken);
         return Err(exceeded);
     }
-    for (held, reached) in usage.held.iter_mut().zip(&all) {
-        *held = reached.as_ref().and_then(Reached::hold);
+    for held in all.iter().flatten().filter_map(Reached::hold) {
+        usage.hold(held);
     }
     Ok(usage)
 }
@@ -177,7 +179,7 @@ fn take(all: &All<'_>, now: UnixTime, usage: &mut Usage, taken: &mut Taken) -> R
         };
         for ((kind, rate, bucket), left) in level.rates(tally.get()).zip(rates) {
             let took = rate.take(bucket, now);
-            *left = took.ok().map(|after| after.until);
+            *left = took.map_or(0, |filled| filled.until);
             settle(level, tally, &Measure::rate(kind, rate, took), now, usage)?;
         }
     }
@@ -245,7 +247,7 @@ fn give_back(all: &All<'_>, now: UnixTime, taken: &Taken) {
             continue;
         };
         for ((_, rate, bucket), until) in level.rates(tally.get()).zip(rates) {
-            if let Some(until) = until {
+            if until != 0 {
                 rate.give_back(bucket, until);
             }
         }
@@ -493,7 +495,7 @@ impl Measure {
 
 impl<'l> Reached<'l> {
     /// Nothing if there is no place for it: then it is not counted.
-    fn of(level: Level<'l>, now: UnixTime) -> Option<Self> {
+    fn of(level: &'l Level<'l>, now: UnixTime) -> Option<Self> {
         let tally = match level.tally {
             TallyRef::Own(tally) => Found::Own(tally),
             TallyRef::Keyed(table, key) => Found::Place(table.find_or_begin(key, now)?),

@@ -171,7 +171,8 @@ impl Rolling {
         marks.sort_unstable_by_key(|mark| mark.slot);
         for slot in last.slot.saturating_sub(2 * SLOTS)..=last.slot {
             let known = marks.iter().rev().find(|mark| mark.slot <= slot);
-            let count = known.or(marks.first()).map_or(last.count, |mark| mark.count);
+            let known = known.or_else(|| marks.first());
+            let count = known.map_or(last.count, |mark| mark.count);
             if let Some(place) = self.place(slot) {
                 place.store(Mark { slot, count }.word(), Ordering::SeqCst);
             }
@@ -255,10 +256,14 @@ impl Rolling {
 
     /// How long until no more than `most` of what was used by the head are looked at.
     fn until(&self, period: Period, now: UnixTime, head: Mark, slot: u64, most: u64) -> Duration {
+        let latest = head.slot + SLOTS + 1;
+        if self.mark(head.slot).is_some_and(|mark| head.since(mark) > most) {
+            return self.begins_in(period, now, latest);
+        }
         let looked_at = slot.saturating_sub(SLOTS)..=head.slot;
         let few = |first: u64| self.mark(first).is_some_and(|mark| head.since(mark) <= most);
         let begins = looked_at.zip(slot..).find(|(first, _)| few(*first));
-        let begins = begins.map_or(head.slot + SLOTS + 1, |(_, slot)| slot);
+        let begins = begins.map_or(latest, |(_, slot)| slot);
         self.begins_in(period, now, begins)
     }
 

@@ -5,7 +5,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::LEVELS_MAX;
 use super::calendar::Period;
 use super::keyed::{Key, Keyed};
 use super::tally::Tally;
@@ -35,7 +34,9 @@ pub struct Usage {
     pub(super) tightest: Option<Tightest>,
     pub(super) admitted: Marks,
     pub(super) reported: Marks,
-    pub(super) held: [Option<Held>; LEVELS_MAX],
+    /// Hardly ever do more than two levels hold something; only then is there more, and an allocation.
+    held: [Option<Held>; 2],
+    more: Vec<Held>,
 }
 
 /// The limit that is nearest: of which the fewest requests are left.
@@ -153,12 +154,24 @@ impl Usage {
 
     /// Whether somebody counts bytes.
     pub fn counts_bytes(&self) -> bool {
-        self.held.iter().flatten().any(|held| held.bytes.is_some())
+        self.held().any(|held| held.bytes.is_some())
+    }
+
+    /// Something is owed to one more level.
+    pub(super) fn hold(&mut self, held: Held) {
+        match self.held.iter_mut().find(|place| place.is_none()) {
+            Some(place) => *place = Some(held),
+            None => self.more.push(held),
+        }
+    }
+
+    fn held(&self) -> impl Iterator<Item = &Held> {
+        self.held.iter().flatten().chain(&self.more)
     }
 
     /// So many bytes have passed, either way.
     pub fn bytes(&self, count: u64, now: UnixTime) {
-        for held in self.held.iter().flatten() {
+        for held in self.held() {
             if let Some(limits) = &held.bytes {
                 held.owner.with(|tally| tally.count_bytes(limits, count, now));
             }
@@ -169,7 +182,7 @@ impl Usage {
 impl Usage {
     /// Ends the request's place among those in flight before the rest of it: whoever has its whole answer is answered.
     pub fn release(&mut self) {
-        for held in self.held.iter_mut().flatten() {
+        for held in self.held.iter_mut().flatten().chain(&mut self.more) {
             if std::mem::take(&mut held.in_flight) {
                 held.owner.with(Tally::leave);
             }

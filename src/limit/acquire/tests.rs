@@ -169,6 +169,7 @@ fn a_denied_request_takes_nothing_from_anybody() {
             let left = if other == place { 0 } else { 7 };
             assert_eq!(party.left(NOW), [left; 4], "{exceeded:?}: {:?}", party.name);
         }
+        assert_eq!(parties.each_ref().map(|party| party.tally.in_flight()), [2; 4]);
         drop(held);
         for (other, party) in parties.iter().enumerate() {
             let [.., concurrency] = party.left(NOW)[..] else {
@@ -451,12 +452,12 @@ fn threads_that_lose_a_race_give_back_what_they_took() {
         };
         let shared = Party::new(LevelName::Plan, terms(plenty()));
         let api = Party::new(LevelName::Api, terms(scarce()));
-        let admitted: u64 = thread::scope(|scope| {
+        let admitted = thread::scope(|scope| {
             let (shared, api) = (&shared, &api);
             let threads = (0..THREADS).map(|thread| {
                 scope.spawn(move || {
                     let mut chance = Chance::new(seed * THREADS + thread);
-                    let mut own = 0;
+                    let mut own = 0_u64;
                     for _ in 0..30 {
                         chance.pause();
                         own += u64::from(acquire(&[shared.level(), api.level()], NOW).is_ok());
@@ -464,8 +465,11 @@ fn threads_that_lose_a_race_give_back_what_they_took() {
                     own
                 })
             });
-            let threads: Vec<_> = threads.collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+            let (threads, mut admitted) = (threads.collect::<Vec<_>>(), 0);
+            for thread in threads {
+                admitted += thread.join().unwrap();
+            }
+            admitted
         });
         assert_eq!(admitted, 20, "seed {seed}");
         assert_eq!(shared.left(NOW), [880, 480, 480, 900], "seed {seed}");
@@ -478,6 +482,11 @@ fn more_levels_than_there_can_be_are_refused() {
     assert!(acquire(&[plan.level(); LEVELS_MAX], NOW).is_ok());
     assert!(acquire(&[plan.level(); LEVELS_MAX + 1], NOW).is_err());
     assert!(ask(&[plan.level(); LEVELS_MAX + 1], NOW, &mut |_| {}).is_err());
+}
+
+#[test]
+fn what_a_request_carries_along_is_small() {
+    assert!(size_of::<Usage>() <= 160, "{}", size_of::<Usage>());
 }
 
 #[test]

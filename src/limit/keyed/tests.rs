@@ -1,4 +1,5 @@
-//! Strangers in any number: the table stays as large as it is, and whoever behaves gets what is his.
+//! Strangers in any number: the table stays as large as it is, and whoever behaves gets what is his. And who is forgotten
+//! when there is no place for all.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;

@@ -232,13 +232,16 @@ fn threads_that_stop_anywhere_are_given_exactly_the_quota() {
                 }
                 own
             };
-            let logs: Vec<Vec<i64>> = thread::scope(|scope| {
+            let admitted: Vec<i64> = thread::scope(|scope| {
                 let turn = &turn;
                 let threads = (0..THREADS).map(|thread| scope.spawn(move || turn(thread)));
-                let threads: Vec<_> = threads.collect();
-                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+                let (threads, mut admitted) = (threads.collect::<Vec<_>>(), Vec::new());
+                for thread in threads {
+                    admitted.extend(thread.join().unwrap());
+                }
+                admitted
             });
-            log.0.extend(logs.concat());
+            log.0.extend(admitted);
             log.0.sort_unstable();
             let pause = [0, 10, 70, 200][usize::try_from((seed + round) % 4).unwrap()] * MINUTE;
             clock.fetch_min(begin + PERIOD, Ordering::SeqCst);

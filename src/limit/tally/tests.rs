@@ -1,4 +1,5 @@
-//! What survives a restart: every word that runs for hours, and none that does not.
+//! What survives a restart: every word that runs for hours, and none that does not. Whoever keeps the words reads them
+//! once a second, and must not miss one.
 
 use std::time::Duration;
 

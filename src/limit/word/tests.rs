@@ -1,4 +1,5 @@
-//! Counting in windows: when one ends, when a clock is set back, and when threads race for the last request.
+//! Counting in windows: when one ends, when a clock is set back, when a plan changes. What threads make of it is told where
+//! requests are acquired.
 
 use super::*;
 
