@@ -65,6 +65,10 @@ pub struct Context {
 }
 
 /// What was decided.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each request, in place: a box would be an allocation for each permit"
+)]
 pub(super) enum Outcome {
     /// Nothing yet.
     Undecided,
