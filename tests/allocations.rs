@@ -66,7 +66,7 @@ claim_headers = { X-User = "sub", X-Role = "role" }
 name = "gold"
 security = "jwt"
 issuers = ["acme"]
-rate = { requests = 1_000_000, per = "1s", requests_from = "most", key_from = "tenant" }
+rate = { requests = 1_000_000, per = "1s" }
 quota = [{ requests = 1_000_000, per = "day", timezone = "Europe/Paris" }, { requests = 1_000_000, per = "month" }]
 spike_arrest = { requests = 1_000_000, per = "1s" }
 bandwidth = { bytes = 1_000_000_000, per = "month" }
@@ -101,7 +101,7 @@ upstream = "sample"
 name = "gold"
 security = "jwt"
 issuers = ["acme"]
-rate = { requests = 1_000_000, per = "1s", requests_from = "most", key_from = "tenant" }
+rate = { requests = 1_000_000, per = "1s" }
 quota = [{ requests = 1_000_000, per = "day", timezone = "Europe/Paris" }, { requests = 1_000_000, per = "month" }]
 spike_arrest = { requests = 1_000_000, per = "1s" }
 bandwidth = { bytes = 1_000_000_000, per = "month" }
@@ -121,7 +121,7 @@ claim_headers = { X-User = "sub" }
 [[api.plan]]
 name = "keys"
 security = "api_key"
-rate = { requests = 1_000_000, per = "1s" }
+rate = { requests = 1_000_000, per = "1s", burst = 1_000_000 }
 quota = [{ requests = 1_000_000, per = "day", timezone = "Europe/Paris" }, { requests = 1_000_000, per = "month" }]
 spike_arrest = { requests = 1_000_000, per = "1s" }
 bandwidth = { bytes = 1_000_000_000, per = "month" }
@@ -156,8 +156,12 @@ impl Files for Memory {
 }
 
 fn snapshot(jwks: &serde_json::Value) -> Result<Snapshot, Mistakes> {
+    snapshot_of(CONFIGURATION, jwks)
+}
+
+fn snapshot_of(text: &str, jwks: &serde_json::Value) -> Result<Snapshot, Mistakes> {
     let files = Memory(BTreeMap::from([
-        (PathBuf::from("t.toml"), CONFIGURATION.as_bytes().to_vec()),
+        (PathBuf::from("t.toml"), text.as_bytes().to_vec()),
         (PathBuf::from("acme.json"), jwks.to_string().into_bytes()),
     ]));
     let inputs = Inputs {
@@ -215,7 +219,12 @@ fn allocations_at(
 #[test]
 fn a_decision_allocates_no_more_than_its_budget() {
     let key = SigningKey::generate(Algorithm::Es256).unwrap();
-    let snapshot = snapshot(&json!({ "keys": [key.public_jwk("k1")] })).unwrap();
+    // The rate asks claims, which each remembered token then keeps.
+    let asking = CONFIGURATION.replace(
+        "per = \"1s\" }\nquota",
+        "per = \"1s\", requests_from = \"most\", key_from = \"tenant\" }\nquota",
+    );
+    let snapshot = snapshot_of(&asking, &json!({ "keys": [key.public_jwk("k1")] })).unwrap();
     let index = Index::default();
     index.admit(&snapshot.declared);
     let verdicts = Cache::new(64);
