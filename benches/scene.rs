@@ -18,6 +18,7 @@ use tollgate::access::{DataPlane, RequestView, Verdict, evaluate};
 use tollgate::id::{ApplicationId, PlanId};
 use tollgate::limit::Forgeries;
 use tollgate::mint::SigningKey;
+use tollgate::revocation::Revocations;
 use tollgate::snapshot::Snapshot;
 use tollgate::subscription::{
     ApiKeyEntry, ApiKeySecret, Change, Declared, DeclaredApplication, DeclaredSubscription, Index, Standing,
@@ -136,6 +137,7 @@ pub(crate) struct World {
     index: Index,
     verdicts: Cache<Arc<Verdict>>,
     forgeries: Forgeries,
+    revocations: Revocations,
     requests: Vec<Request>,
 }
 
@@ -268,6 +270,7 @@ impl World {
             index,
             verdicts: Cache::new(if case.remembering { 1024 } else { 0 }),
             forgeries: Forgeries::default(),
+            revocations: Revocations::default(),
             requests: vec![Request::new(case.path.to_owned(), shown)],
         };
         world.rehearsed(case.expected)
@@ -308,6 +311,7 @@ impl World {
             index,
             verdicts: Cache::new(1024),
             forgeries: Forgeries::default(),
+            revocations: Revocations::default(),
             requests,
         };
         world.rehearsed("permit")
@@ -351,6 +355,7 @@ impl World {
             index,
             verdicts: Cache::new(16 * CALLERS),
             forgeries: Forgeries::default(),
+            revocations: Revocations::default(),
             requests,
         };
         world.rehearsed("permit")
@@ -399,6 +404,7 @@ impl World {
             index: &self.index,
             verdicts: &self.verdicts,
             forgeries: &self.forgeries,
+            revocations: &self.revocations,
         }
     }
 }

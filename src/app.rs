@@ -8,6 +8,7 @@ mod administration;
 mod bind;
 mod explaining;
 mod log;
+mod revocations;
 mod signals;
 
 use std::net::SocketAddr;
@@ -39,7 +40,8 @@ use crate::control::state::StateError;
 use crate::control::status::{Readiness, StatusEndpoints};
 use crate::issuer::{KeyRing, KeySource, Trouble};
 use crate::limit::Forgeries;
-use crate::proxy::{Cell, ConnectionPool, Connections, Gateway, KeyMiss, Verdicts};
+use crate::proxy::{Cell, ConnectionPool, Connections, Gateway, KeyMiss, Known, Verdicts};
+use crate::revocation::Revocations;
 use crate::snapshot::Snapshot;
 use crate::subscription::Index;
 use crate::telemetry::{Telemetry, TelemetryError};
@@ -229,9 +231,11 @@ impl App {
             snapshot.process.upstream_connections_idle_max,
         ));
         let forgeries = Arc::new(Forgeries::default());
-        let administration = control.begin(&index, &cell, &stages)?;
+        let revoked = Arc::new(Revocations::new(control.digest_key()?));
+        let administration = control.begin(&index, &cell, &stages, &revoked)?;
         watch_cells(&telemetry, &cell, &index, &verdicts);
         watch_forgeries(&telemetry, &cell, &forgeries);
+        revocations::watch(&telemetry, &cell, &revoked);
         let store_troubles = administration.watch_store(&telemetry);
         note_applied(&telemetry, &snapshot);
         for warning in &snapshot.warnings {
@@ -259,7 +263,7 @@ impl App {
             .chain(&metrics)
             .map(|bound| bound.address)
             .collect();
-        administration.serve(&cell, &index, &forgeries, hangups.sender, &telemetry)?;
+        administration.serve(&cell, &index, &forgeries, &revoked, hangups.sender, &telemetry)?;
         for bound in &listeners {
             tracing::info!(event = "listening", name = "listener", address = %bound.address, "callers connect here");
         }
@@ -292,15 +296,14 @@ impl App {
             let (desks, issuer) = (Arc::clone(&desks), issuer.clone());
             Box::pin(async move { desks.ask(&issuer).await })
         });
-        let gateway = Gateway::new(
-            Arc::clone(&cell),
+        let known = Known {
+            cell: Arc::clone(&cell),
             index,
             verdicts,
             forgeries,
-            access_log,
-            key_miss,
-            connections,
-        );
+            revocations: revoked,
+        };
+        let gateway = Gateway::new(known, access_log, key_miss, connections);
         let proxy = pingora::proxy::http_proxy(&server.configuration, gateway);
         let service = ListeningService::new("gateway".to_owned(), Connections::new(proxy, cell));
         let proxy = server.add_service(bind::Prebound::new(service, listeners));
@@ -344,10 +347,11 @@ impl BackgroundService for ControlPlane {
         let issuers = reloader.cell.snapshot().issuers.clone();
         reloader.keeper.take_on(&issuers, FIRST_KEYS_WAIT).await;
         ready.notify_ready();
+        let sweeping = revocations::sweep(reloader.registrar.clone());
         let reloading = reloader.run(first, hangups);
         let announcing = announce(addresses, readiness, when_ready);
         tokio::select! {
-            () = async { tokio::join!(reloading, announcing, sweep(connections)); } => {}
+            () = async { tokio::join!(reloading, announcing, sweep(connections), sweeping); } => {}
             _ = shutdown.changed() => {}
         }
     }

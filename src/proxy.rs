@@ -47,6 +47,7 @@ use self::relay::Relay;
 use crate::access::{Cause, Code, DataPlane, Proof, Verdict};
 use crate::id::IssuerName;
 use crate::limit::Forgeries;
+use crate::revocation::Revocations;
 use crate::subscription::Index;
 use crate::time::{Clock, UnixTime};
 use crate::token::{Cache, TokenError};
@@ -66,12 +67,23 @@ pub type Fetched = Pin<Box<dyn Future<Output = bool> + Send>>;
 /// Tokens that were verified before.
 pub type Verdicts = Cache<Arc<Verdict>>;
 
+/// What decisions read, as it lives beside them.
+#[expect(missing_docs, reason = "see `access::DataPlane`")]
+pub struct Known {
+    pub cell: Arc<Cell>,
+    pub index: Arc<Index>,
+    pub verdicts: Arc<Verdicts>,
+    pub forgeries: Arc<Forgeries>,
+    pub revocations: Arc<Revocations>,
+}
+
 /// The gateway as Pingora runs it.
 pub struct Gateway {
     cell: Arc<Cell>,
     index: Arc<Index>,
     verdicts: Arc<Verdicts>,
     forgeries: Arc<Forgeries>,
+    revocations: Arc<Revocations>,
     overloads: overload::Overloads,
     access_log: Option<AccessLog>,
     key_miss: KeyMiss,
@@ -86,21 +98,26 @@ pub struct Gateway {
 // === impl Gateway ===
 
 impl Gateway {
-    /// A gateway that reads these cells.
+    /// A gateway that decides by this.
     pub fn new(
-        cell: Arc<Cell>,
-        index: Arc<Index>,
-        verdicts: Arc<Verdicts>,
-        forgeries: Arc<Forgeries>,
+        known: Known,
         access_log: Option<AccessLog>,
         key_miss: KeyMiss,
         connections: Arc<ConnectionPool>,
     ) -> Self {
+        let Known {
+            cell,
+            index,
+            verdicts,
+            forgeries,
+            revocations,
+        } = known;
         Self {
             cell,
             index,
             verdicts,
             forgeries,
+            revocations,
             overloads: overload::Overloads::default(),
             access_log,
             key_miss,
@@ -120,6 +137,7 @@ impl Gateway {
             index: &self.index,
             verdicts: &self.verdicts,
             forgeries: &self.forgeries,
+            revocations: &self.revocations,
         };
         let mut watch = Watch::new(&live.meters);
         let decided = decide(

@@ -25,6 +25,7 @@ use tollgate::limit::{
     SpikeArrest, TallyRef, Terms, Zone, acquire,
 };
 use tollgate::mint::SigningKey;
+use tollgate::revocation::{ALWAYS, Named, Revocation, Revocations};
 use tollgate::snapshot::{Inputs, Snapshot, compile};
 use tollgate::subscription::{ApiKeyEntry, ApiKeySecret, Change, Index};
 use tollgate::time::UnixTime;
@@ -37,7 +38,7 @@ const WARM_BUDGET: u64 = 3;
 /// Nothing goes upstream: a remembered token leads to its subscription without any.
 const PLAIN_BUDGET: u64 = 0;
 /// What is kept of a token of usual size, its place in the table included.
-const REMEMBERED_BYTES: u64 = 640;
+const REMEMBERED_BYTES: u64 = 672;
 /// Claims, identity, verdict and cache entry, besides.
 const COLD_BUDGET: u64 = 24;
 /// The denial itself.
@@ -122,6 +123,19 @@ plan = "keys"
 
 /// As in a gateway that has seen a token of the issuer before: an issuer's bucket is made once.
 static FORGERIES: LazyLock<Forgeries> = LazyLock::new(Forgeries::default);
+/// Of others: a gateway in which something was revoked looks at more than one that never had to.
+static REVOCATIONS: LazyLock<Revocations> = LazyLock::new(|| {
+    let set = Revocations::default();
+    let always = Revocation {
+        issued_before: ALWAYS,
+        expires_at: ALWAYS,
+    };
+    for named in Named::ALL {
+        let digest = set.key().digest(named, "somebody else", "x");
+        set.change().put(named, digest, always);
+    }
+    set
+});
 
 struct Memory(BTreeMap<PathBuf, Vec<u8>>);
 
@@ -177,6 +191,7 @@ fn allocations_at(
         index,
         verdicts,
         forgeries: &FORGERIES,
+        revocations: &REVOCATIONS,
     };
     let view = RequestView {
         method: "GET",
@@ -270,6 +285,7 @@ fn an_api_key_that_passes_allocates_nothing() {
         index: &index,
         verdicts: &verdicts,
         forgeries: &FORGERIES,
+        revocations: &REVOCATIONS,
     };
     let view = RequestView {
         method: "GET",
@@ -324,6 +340,7 @@ fn what_is_kept_of_a_token_is_no_more_than_its_budget() {
                 index: &index,
                 verdicts: &remembering,
                 forgeries: &FORGERIES,
+                revocations: &REVOCATIONS,
             };
             let view = RequestView {
                 method: "GET",

@@ -41,6 +41,7 @@ pub enum Code {
     ApplicationSuspended,
     ApplicationAmbiguous,
     KeysUnavailable,
+    RevocationsUnavailable,
     VerificationOverloaded,
     UpstreamError,
     UpstreamUnavailable,
@@ -173,7 +174,7 @@ fn field_name(lower: &str) -> String {
 
 impl Code {
     /// Every code there is.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::BadRequest,
         Self::RequestTimeout,
         Self::BodyTooLarge,
@@ -201,6 +202,7 @@ impl Code {
         Self::ApplicationSuspended,
         Self::ApplicationAmbiguous,
         Self::KeysUnavailable,
+        Self::RevocationsUnavailable,
         Self::VerificationOverloaded,
         Self::UpstreamError,
         Self::UpstreamUnavailable,
@@ -313,6 +315,11 @@ impl Code {
                 503,
                 "keys_unavailable",
                 "Tokens of this issuer cannot be verified at the moment.",
+            ),
+            Self::RevocationsUnavailable => (
+                503,
+                "revocations_unavailable",
+                "Whether tokens of this issuer are revoked cannot be told at the moment.",
             ),
             Self::VerificationOverloaded => (
                 503,

@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
+use super::revoked::RevokedBy;
 use super::{RequestView, Verdict};
 use crate::api::{Api, Plan, Route};
 use crate::credential::Credential;
 use crate::issuer::Issuer;
+use crate::revocation;
 use crate::subscription::{ApiKey, Application, Subscription, SubscriptionError};
 use crate::token::Probe;
 
@@ -51,6 +53,8 @@ pub enum Fact<'f> {
         /// What it says to the caller.
         outcome: PlanOutcome,
     },
+    /// The token was taken back, by this entry.
+    Revoked(revocation::Found, RevokedBy),
 }
 
 /// What a plan says to a caller.

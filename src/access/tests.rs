@@ -277,6 +277,7 @@ impl World {
             index: &self.index,
             verdicts,
             forgeries: &crate::limit::Forgeries::default(),
+            revocations: &crate::revocation::Revocations::default(),
         };
         let view = RequestView {
             method: &request.method,

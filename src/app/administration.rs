@@ -12,10 +12,11 @@ use super::explaining::Explainer;
 use crate::api::Stages;
 use crate::control::Publish;
 use crate::control::admin::{AdminApi, AdminToken, Demands, open_token, serve};
-use crate::control::registrar::{Actor, Registrar};
+use crate::control::registrar::{Actor, Registrar, revocation_key};
 use crate::control::state::{Attempts, OpenState, StateError, Store, StoreHealth, Watched, open};
 use crate::limit::Forgeries;
 use crate::proxy::Cell;
+use crate::revocation::{DigestKey, Revocations};
 use crate::snapshot::{AdminTls, ProcessSettings};
 use crate::subscription::Index;
 use crate::telemetry::Telemetry;
@@ -69,12 +70,21 @@ impl Prepared {
         Ok(Self { state, door })
     }
 
+    /// The key under which what revocations name is hashed: that of the store, if there is one.
+    pub(super) fn digest_key(&self) -> Result<DigestKey, StartError> {
+        let Some(state) = &self.state else {
+            return Ok(DigestKey::random());
+        };
+        Ok(revocation_key(&state.api_key_secret()?))
+    }
+
     /// Loads the store into the index.
     pub(super) fn begin(
         self,
         index: &Arc<Index>,
         cell: &Arc<Cell>,
         stages: &Arc<Stages>,
+        revocations: &Arc<Revocations>,
     ) -> Result<Administration, StartError> {
         let Self { state, door } = self;
         let health = Arc::new(StoreHealth::default());
@@ -94,8 +104,14 @@ impl Prepared {
         let store: Box<dyn Store> = Box::new(Watched::new(store, Arc::clone(&health)));
         let cell = Arc::clone(cell) as Arc<dyn Publish>;
         let declared = cell.snapshot();
-        let registrar =
-            Registrar::begin(store, Arc::clone(index), cell, Arc::clone(stages)).map_err(StateError::from)?;
+        let registrar = Registrar::begin(
+            store,
+            Arc::clone(index),
+            cell,
+            Arc::clone(stages),
+            Arc::clone(revocations),
+        )
+        .map_err(StateError::from)?;
         registrar.adopt(&declared, || {}).map_err(StartError::Conflict)?;
         registrar.record_closed(&declared);
         let (applications, subscriptions) = index.counts();
@@ -105,6 +121,7 @@ impl Prepared {
             revision,
             applications,
             subscriptions,
+            revocations = revocations.len(),
             "the store is loaded; counts include what the configuration declares"
         );
         Ok(Administration {
@@ -153,6 +170,7 @@ impl Administration {
         cell: &Arc<Cell>,
         index: &Arc<Index>,
         forgeries: &Arc<Forgeries>,
+        revocations: &Arc<Revocations>,
         reload: mpsc::Sender<&'static str>,
         telemetry: &Telemetry,
     ) -> Result<(), StartError> {
@@ -168,7 +186,7 @@ impl Administration {
         tracing::info!(event = "listening", name = "admin", address = %bound.address, "operators connect here");
         let api = AdminApi {
             registrar,
-            explain: Box::new(Explainer::new(cell, index, forgeries)),
+            explain: Box::new(Explainer::new(cell, index, forgeries, revocations)),
             cell: Arc::clone(cell) as Arc<dyn Publish>,
             reload,
         };

@@ -10,6 +10,7 @@ use crate::control::admin::{self, Explain};
 use crate::explain::{self, explain};
 use crate::limit::Forgeries;
 use crate::proxy::Cell;
+use crate::revocation::Revocations;
 use crate::subscription::Index;
 use crate::time::Clock;
 use crate::token::Cache;
@@ -19,17 +20,23 @@ pub(super) struct Explainer {
     cell: Arc<Cell>,
     index: Arc<Index>,
     forgeries: Arc<Forgeries>,
+    revocations: Arc<Revocations>,
 }
 
 // === impl Explainer ===
 
 impl Explainer {
-    pub(super) fn new(cell: &Arc<Cell>, index: &Arc<Index>, forgeries: &Arc<Forgeries>) -> Self {
-        let (cell, index, forgeries) = (Arc::clone(cell), Arc::clone(index), Arc::clone(forgeries));
+    pub(super) fn new(
+        cell: &Arc<Cell>,
+        index: &Arc<Index>,
+        forgeries: &Arc<Forgeries>,
+        revocations: &Arc<Revocations>,
+    ) -> Self {
         Self {
-            cell,
-            index,
-            forgeries,
+            cell: Arc::clone(cell),
+            index: Arc::clone(index),
+            forgeries: Arc::clone(forgeries),
+            revocations: Arc::clone(revocations),
         }
     }
 }
@@ -64,6 +71,7 @@ impl Explain for Explainer {
             index: &self.index,
             verdicts: &verdicts,
             forgeries: &forgeries,
+            revocations: &self.revocations,
         };
         let now = at.unwrap_or_else(|| Clock.now());
         Ok(explain(&plane, &question, client_ip, now).to_json())

@@ -19,6 +19,7 @@ use crate::exit;
 use crate::explain::{Explanation, Question, explain};
 use crate::issuer::{Issuer, KeyRing, KeySource};
 use crate::limit::Forgeries;
+use crate::revocation::Revocations;
 use crate::secret::Secret;
 use crate::snapshot::Snapshot;
 use crate::subscription::Index;
@@ -111,6 +112,7 @@ impl Explain {
             index: &index,
             verdicts: &verdicts,
             forgeries: &Forgeries::default(),
+            revocations: &Revocations::default(),
         };
         let ask = || explain(&plane, &question, self.client_ip, now);
         let mut explanation = ask();

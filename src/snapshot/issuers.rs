@@ -178,6 +178,7 @@ fn draft(
             rules,
             source,
             ring,
+            revocations: None,
         }),
         audiences: Said::new(audiences, &audience_from, shared.audience.as_deref(), mistakes),
         audience_optional: audience_optional.is_some_and(|optional| optional.value),

@@ -15,6 +15,7 @@ use crate::api::Stages;
 use crate::config::parse;
 use crate::issuer::{KeyRing, Terms};
 use crate::limit::Forgeries;
+use crate::revocation::Revocations;
 use crate::snapshot::{Inputs, Snapshot, compile};
 use crate::subscription::Index;
 use crate::time::UnixTime;
@@ -70,6 +71,7 @@ impl Gateway {
             index: &self.index,
             verdicts: &self.verdicts,
             forgeries: &Forgeries::default(),
+            revocations: &Revocations::default(),
         };
         let mut headers = HeaderMap::new();
         let field = format!("Bearer {token}").parse().unwrap();

@@ -15,6 +15,7 @@ use crate::api::Stages;
 use crate::config::parse;
 use crate::issuer::KeyRing;
 use crate::limit::Forgeries;
+use crate::revocation::Revocations;
 use crate::snapshot::{Inputs, Snapshot, compile};
 use crate::subscription::Index;
 use crate::time::UnixTime;
@@ -25,6 +26,7 @@ pub(super) struct Scene {
     pub(super) index: Index,
     verdicts: Cache<Arc<Verdict>>,
     pub(super) forgeries: Forgeries,
+    pub(super) revocations: Revocations,
 }
 
 // === impl Scene ===
@@ -53,6 +55,7 @@ impl Scene {
             index,
             verdicts: Cache::new(64),
             forgeries: Forgeries::default(),
+            revocations: Revocations::default(),
         }
     }
 
@@ -79,6 +82,7 @@ impl Scene {
             index: &self.index,
             verdicts: &self.verdicts,
             forgeries: &self.forgeries,
+            revocations: &self.revocations,
         };
         let view = RequestView {
             method: &request.method,
