@@ -246,7 +246,7 @@ impl App {
         let mut server = Server::new_with_opt_and_conf(None, conf);
         server.bootstrap();
 
-        let (keeper, desks) = Keeper::new(Arc::clone(&telemetry));
+        let (keeper, desks) = Keeper::new(Arc::clone(&telemetry), Arc::clone(&revoked));
         let reloader = Reloader {
             main,
             key_ring,
@@ -452,6 +452,7 @@ fn troubles(
         let now = Clock.now();
         let mut lines = of_store();
         for issuer in &cell.snapshot().issuers {
+            lines.extend(revocations::trouble(issuer, now));
             let trouble = match issuer.trouble(now) {
                 None => continue,
                 Some(Trouble::NoKeys) => "no keys yet".to_owned(),

@@ -22,7 +22,7 @@ pub use attempt::{Attempt, AttemptResult, Trouble};
 pub use discovery::{DiscoveryError, jwks_uri};
 pub use jwks_url::{JwksUrl, JwksUrlError};
 pub use quarantine::{Suspicion, Terms};
-pub use revocation_list::{ListSchedule, ListSource};
+pub use revocation_list::{LIST_FETCH_TIMEOUT, ListSchedule, ListSource};
 pub use ring::{HeldKeys, KeyRing, Keys, Quarantined, Ring, Taken};
 pub use via::{Authorities, AuthoritiesError, ProxyUrl, ProxyUrlError, Via};
 

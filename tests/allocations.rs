@@ -39,6 +39,8 @@ const WARM_BUDGET: u64 = 3;
 const PLAIN_BUDGET: u64 = 0;
 /// What is kept of a token of usual size, its place in the table included.
 const REMEMBERED_BYTES: u64 = 672;
+/// A million revocations, and what is there besides while they come one after the other.
+const MILLION_REVOCATIONS_BYTES: u64 = 100 * 1024 * 1024;
 /// Claims, identity, verdict and cache entry, besides.
 const COLD_BUDGET: u64 = 24;
 /// The denial itself.
@@ -426,4 +428,30 @@ fn limits_of_all_kinds_allocate_nothing_but_a_rolling_quota_once() {
     for number in 1..51 {
         assert_eq!(ask(number), 0, "request {number}");
     }
+}
+
+#[test]
+fn a_million_revocations_take_no_more_than_their_budget() {
+    const COUNT: usize = 1_000_000;
+    let set = Revocations::default();
+    let entry = Revocation {
+        issued_before: NOW,
+        expires_at: NOW,
+    };
+    let added = allocation_counter::measure(|| {
+        let mut changing = set.change();
+        for number in 0..COUNT {
+            let jti = format!("0d9c8b7a-1234-4cde-8f01-{number:012}");
+            changing.put(Named::Token, set.key().digest(Named::Token, "acme", &jti), entry);
+        }
+    });
+    assert_eq!(set.len(), COUNT);
+    let bytes = added.bytes_current.unsigned_abs();
+    assert!(
+        (32_000_000..=MILLION_REVOCATIONS_BYTES).contains(&bytes),
+        "a million revocations take {bytes} bytes"
+    );
+    // Tables that are outgrown are let go by and by.
+    let most = added.bytes_max;
+    assert!(most <= MILLION_REVOCATIONS_BYTES, "{most} bytes while they come");
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::control::registrar::Registrar;
+use crate::issuer::Issuer;
 use crate::proxy::Cell;
 use crate::revocation::Revocations;
 use crate::telemetry::Telemetry;
-use crate::time::Clock;
+use crate::time::{Clock, UnixTime};
 
 /// Between two looks for revocations that are over.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
@@ -35,6 +36,27 @@ pub(super) fn watch(telemetry: &Telemetry, cell: &Arc<Cell>, revocations: &Arc<R
                 .set(count(held.table().len()));
         }
     }));
+}
+
+/// What is wrong with an issuer's list, as a line below the word `ready`.
+pub(super) fn trouble(issuer: &Issuer, now: UnixTime) -> Option<String> {
+    let source = issuer.revocations.as_deref()?;
+    let held = source.list.held();
+    let refused = match source.when.usable(held.as_deref(), now) {
+        Ok(_) => "",
+        Err(_) => "; tokens are refused",
+    };
+    let late = match held.as_ref() {
+        None => "no revocation list yet".to_owned(),
+        Some(held) if now.since(held.fetched_at()) < source.schedule.refresh_interval.saturating_mul(2) => {
+            return None;
+        }
+        Some(held) => format!(
+            "revocation list not refreshed since {}",
+            super::moment(held.fetched_at())
+        ),
+    };
+    Some(format!("issuer {}: {late}{refused}\n", issuer.name))
 }
 
 /// Removes revocations that are over from the store, and so from memory. The store blocks, so it has a thread that may.

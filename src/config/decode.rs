@@ -10,6 +10,7 @@ mod claim_mapping;
 mod issuer;
 mod keys;
 mod requirements;
+mod revocation_list;
 mod server;
 mod upstream;
 

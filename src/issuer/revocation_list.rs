@@ -10,6 +10,9 @@ use super::{Issuer, JwksUrl, KeyRing, Via};
 use crate::id::IssuerName;
 use crate::revocation::{Format, List, ListWhen};
 
+/// A fetch of a list may take so long in all: a list may be thirty times as long as a key set.
+pub const LIST_FETCH_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// An issuer's list, and how it is kept fresh.
 #[derive(Debug)]
 pub struct ListSource {

@@ -2,6 +2,7 @@
 //! gateway remembers them or not, and after any end of the process.
 
 mod bounds;
+mod lists;
 mod records;
 
 use serde_json::{Value, json};

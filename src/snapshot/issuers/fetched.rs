@@ -87,7 +87,11 @@ pub(super) fn compile(
     Some((KeySource::Jwks(Box::new(schedule)), ring))
 }
 
-fn authorities(file: &Located<PathBuf>, inputs: Inputs<'_>, mistakes: &mut Mistakes) -> Option<Authorities> {
+pub(super) fn authorities(
+    file: &Located<PathBuf>,
+    inputs: Inputs<'_>,
+    mistakes: &mut Mistakes,
+) -> Option<Authorities> {
     let text = inputs.files.read(&file.value).map_err(|error| error.to_string());
     let read = text.and_then(|text| Authorities::from_pem(&text).map_err(|error| error.to_string()));
     read.map_err(|error| {
