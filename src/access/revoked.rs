@@ -4,6 +4,8 @@
 //! (`crate::revocation`): an entry is obeyed by the first request that begins after it was made, and a token that nobody
 //! has taken back pays for a comparison. Which entry it was is for operators; callers learn that the token is revoked.
 
+use std::sync::Arc;
+
 use super::{Authentic, Cause, DataPlane, Denial, Fact, Found, Observer};
 use crate::identity::Identity;
 use crate::issuer::ListSource;
@@ -29,7 +31,11 @@ pub(super) fn judge(
         client: verdict.identity.client_id.as_deref(),
         key_id: key.kid(),
     };
-    let denied = |cause| Denial::new(cause).at(found.api).by(&accepted.issuer);
+    let denied = |cause| {
+        let mut denial = Denial::new(cause).at(found.api).by(&accepted.issuer);
+        denial.identity = Some(Arc::clone(&verdict.identity));
+        denial
+    };
     if let Err(entry) = verdict.marks.judge(plane.revocations, holder) {
         observer.found(Fact::Revoked(entry, RevokedBy::Operator));
         return Err(denied(Cause::Revoked));

@@ -104,8 +104,8 @@ impl Revocations {
         if now.millis() < self.next_expiry.load(Ordering::Acquire) {
             return found;
         }
-        // Entries that come during the walk lower it again.
-        self.next_expiry.store(i64::MAX, Ordering::Release);
+        // Entries that come from now on lower it again; those that came before are met on the walk.
+        self.next_expiry.swap(i64::MAX, Ordering::AcqRel);
         let mut next = i64::MAX;
         for (digest, entry) in &self.entries.pin() {
             let expires_at = entry.revocation.expires_at;

@@ -142,6 +142,7 @@ fn query_schema(name: &str) -> Value {
         "limit" => json!({ "type": "integer", "minimum": 1, "maximum": 1000, "default": 100 }),
         "before" => json!({ "type": "integer", "minimum": 0 }),
         "status" => reference("Status"),
+        "all" => json!({ "enum": ["true", "false"] }),
         _ => json!({ "type": "string" }),
     }
 }

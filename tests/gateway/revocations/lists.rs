@@ -18,6 +18,12 @@ struct World {
 fn config(upstream: &Upstream, list: &str) -> String {
     format!(
         r#"
+        [state]
+        path = "state/tollgate.redb"
+        [admin]
+        address = "127.0.0.1:0"
+        token_file = "admin.token"
+
         [[issuer]]
         name = "{ACME}"
         algorithms = ["ES256"]
@@ -97,6 +103,17 @@ impl World {
         });
     }
 
+    /// What operators see of the list.
+    fn list(&self) -> Value {
+        let token = std::fs::read_to_string(self.gateway.directory().join("admin.token")).unwrap();
+        let address = self.gateway.admin_address();
+        let answer = get("/v1/issuers")
+            .host(&address.to_string())
+            .bearer(token.trim_end())
+            .send(address);
+        answer.json()["items"][0]["revocation_list"].clone()
+    }
+
     fn refreshes(&self, result: &str) -> f64 {
         let labels = [("issuer", ACME), ("result", result)];
         self.gateway
@@ -170,9 +187,21 @@ fn without_a_list_tokens_fare_as_the_operator_says() {
             "{}",
             ready.text()
         );
+        let list = world.list();
+        assert_eq!(
+            (&list["entries"], &list["usable"]),
+            (&Value::Null, &json!(status == 200)),
+            "{list}"
+        );
         server.up();
         world.wait_for(&named, 401, "invalid_token");
         world.wait_for(&other, 200, "");
+        let list = world.list();
+        assert_eq!(
+            (&list["entries"], &list["usable"]),
+            (&json!(1), &json!(true)),
+            "{list}"
+        );
         server.go_down();
         if fail.contains("\"open\"") {
             wait_until("some refreshes to fail", || {
