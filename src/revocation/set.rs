@@ -13,7 +13,7 @@ use super::marks::Entries;
 use super::{Digest, DigestKey, Named, Revocation};
 use crate::time::UnixTime;
 
-/// Entries at most; with what they are found by, some 60 bytes each.
+/// Entries at most; with what they are found by, some 80 bytes each.
 const REVOCATIONS_MAX: usize = 4_000_000;
 
 type Hasher = BuildHasherDefault<AsItIs>;
