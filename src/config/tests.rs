@@ -259,7 +259,7 @@ fn a_revocation_list_says_what_happens_without_it() {
         ),
         (
             ", fail = \"shut\"",
-            "4:39: unknown word \"shut\" for `fail` (known are `open`, `closed` and `closed_after`)",
+            "4:39: unknown word `shut` for `fail` (known are `open`, `closed`, `closed_after`)",
         ),
         (
             ", fail = \"closed_after\", closed_after = \"29s\"",

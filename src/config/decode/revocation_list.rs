@@ -60,35 +60,41 @@ pub(super) fn revocation_list(value: Value<'_>) -> Option<RevocationList> {
         }
         Some(closed_after)
     });
-    let list = |fail| {
-        Some(RevocationList {
-            url: url?,
-            format: table.word(
-                "format",
-                &[
-                    ("json", Some(ListFormat::Json)),
-                    ("lines", Some(ListFormat::Lines)),
-                ],
-            ),
-            refresh_interval,
-            fail,
-            danger_allow_http: table.or_default("danger_allow_http", Value::boolean),
-            follow_redirects: table.or_default("follow_redirects", Value::boolean),
-            ca_file: table.optional("ca_file", Value::file),
-            proxy: table.optional("proxy", Value::text),
-        })
-    };
-    match (fail?, table.has("closed_after")) {
-        (Fail::Open, false) => list(ListFail::Open),
-        (Fail::Closed, false) => list(ListFail::Closed),
-        (Fail::ClosedAfter, true) => list(ListFail::ClosedAfter(closed_after?)),
+    // Every key is read before any of them decides, so that all mistakes are found.
+    let format = table.word(
+        "format",
+        &[
+            ("json", Some(ListFormat::Json)),
+            ("lines", Some(ListFormat::Lines)),
+        ],
+    );
+    let danger_allow_http = table.or_default("danger_allow_http", Value::boolean);
+    let follow_redirects = table.or_default("follow_redirects", Value::boolean);
+    let ca_file = table.optional("ca_file", Value::file);
+    let proxy = table.optional("proxy", Value::text);
+    let fail = match (fail?, table.has("closed_after")) {
+        (Fail::Open, false) => ListFail::Open,
+        (Fail::Closed, false) => ListFail::Closed,
+        (Fail::ClosedAfter, true) => ListFail::ClosedAfter(closed_after?),
         (Fail::ClosedAfter, false) => {
             table.missing("`closed_after`");
-            None
+            return None;
         }
-        (Fail::Open | Fail::Closed, true) => value.wrong_but(
-            "`closed_after` says how long the last list counts, and `fail` says something else",
-            "write fail = \"closed_after\", or remove `closed_after`",
-        ),
-    }
+        (Fail::Open | Fail::Closed, true) => {
+            return value.wrong_but(
+                "`closed_after` says how long the last list counts, and `fail` says something else",
+                "write fail = \"closed_after\", or remove `closed_after`",
+            );
+        }
+    };
+    Some(RevocationList {
+        url: url?,
+        format,
+        refresh_interval,
+        fail,
+        danger_allow_http,
+        follow_redirects,
+        ca_file,
+        proxy,
+    })
 }
