@@ -2,10 +2,10 @@
 //! The way to it is under the same rules as the way to the issuer's keys: whoever writes the list decides who is refused.
 
 use super::super::{Inputs, mistake};
-use super::fetched::authorities;
+use super::fetched::{authorities, through};
 use crate::config::{self, Mistakes};
 use crate::id::IssuerName;
-use crate::issuer::{LIST_FETCH_TIMEOUT, ListSchedule, ListSource, ProxyUrl, Via};
+use crate::issuer::{LIST_FETCH_TIMEOUT, ListSchedule, ListSource, Via};
 use crate::revocation::{Format, ListWhen};
 
 pub(super) fn compile(
@@ -25,15 +25,9 @@ pub(super) fn compile(
         proxy,
     } = list;
     let before = mistakes.len();
-    let authorities = ca_file.and_then(|file| authorities(&file, inputs, mistakes));
-    let proxy = proxy.and_then(|proxy| {
-        ProxyUrl::parse(&proxy.value)
-            .map_err(|error| mistakes.push(mistake(&proxy, "the proxy", error)))
-            .ok()
-    });
     let via = Via {
-        authorities,
-        proxy,
+        authorities: ca_file.and_then(|file| authorities(&file, inputs, mistakes)),
+        proxy: proxy.and_then(|proxy| through(&proxy, mistakes)),
         follow_redirects,
         danger_allow_http,
     };
