@@ -35,7 +35,7 @@ fn defaults_are_those_of_the_reference() {
         ForgeryBudget {
             issuer: Some(Share::of_core(25)),
             source: Some(Share::of_core(5)),
-            burst: Duration::from_secs(1),
+            burst: Duration::from_millis(200),
             hold: Duration::from_secs(1),
         }
     );
