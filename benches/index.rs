@@ -33,6 +33,7 @@ use tollgate::control::state::{Batch, Key, Kind, OpenState, Store as _, Write, o
 use tollgate::id::{ApplicationId, PlanId};
 use tollgate::limit::Forgeries;
 use tollgate::mint::SigningKey;
+use tollgate::revocation::Revocations;
 use tollgate::snapshot::Snapshot;
 use tollgate::subscription::Index;
 use tollgate::token::{Algorithm, Cache};
@@ -165,6 +166,7 @@ fn measure(count: usize, directory: &Path) {
         Arc::clone(&index),
         cell,
         Arc::new(Stages::default()),
+        Arc::default(),
     )
     .unwrap();
     let load = begun.elapsed();
@@ -246,6 +248,7 @@ impl Decisions<'_> {
             verdicts: &self.verdicts,
             forgeries: &Forgeries::default(),
             counting: tollgate::access::Counting::Takes(&tollgate::limit::LocalCounters::default()),
+            revocations: &Revocations::default(),
         };
         let decide = |headers: &HeaderMap| {
             let request = RequestView {

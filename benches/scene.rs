@@ -18,6 +18,7 @@ use tollgate::access::{DataPlane, RequestView, Verdict, evaluate};
 use tollgate::id::{ApplicationId, PlanId};
 use tollgate::limit::Forgeries;
 use tollgate::mint::SigningKey;
+use tollgate::revocation::Revocations;
 use tollgate::snapshot::Snapshot;
 use tollgate::subscription::{
     ApiKeyEntry, ApiKeySecret, Change, Declared, DeclaredApplication, DeclaredSubscription, Index, Standing,
@@ -158,6 +159,7 @@ pub(crate) struct World {
     verdicts: Cache<Arc<Verdict>>,
     forgeries: Forgeries,
     counters: tollgate::limit::LocalCounters,
+    revocations: Revocations,
     requests: Vec<Request>,
 }
 
@@ -295,6 +297,7 @@ impl World {
             verdicts: Cache::new(if case.remembering { 1024 } else { 0 }),
             forgeries: Forgeries::default(),
             counters: tollgate::limit::LocalCounters::default(),
+            revocations: Revocations::default(),
             requests: vec![Request::new(case.path.to_owned(), shown)],
         };
         world.rehearsed(case.expected)
@@ -336,6 +339,7 @@ impl World {
             verdicts: Cache::new(1024),
             forgeries: Forgeries::default(),
             counters: tollgate::limit::LocalCounters::default(),
+            revocations: Revocations::default(),
             requests,
         };
         world.rehearsed("permit")
@@ -380,6 +384,7 @@ impl World {
             verdicts: Cache::new(16 * CALLERS),
             forgeries: Forgeries::default(),
             counters: tollgate::limit::LocalCounters::default(),
+            revocations: Revocations::default(),
             requests,
         };
         world.rehearsed("permit")
@@ -429,6 +434,7 @@ impl World {
             verdicts: &self.verdicts,
             forgeries: &self.forgeries,
             counting: tollgate::access::Counting::Takes(&self.counters),
+            revocations: &self.revocations,
         }
     }
 }

@@ -14,6 +14,7 @@ mod keyed;
 mod limits;
 mod observer;
 mod reasons;
+mod revoked;
 mod shown;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ pub use denial::{Cause, Denial, RequestError, subscription_code};
 pub use limits::{Counting, LimitClaimError};
 pub use observer::{CacheResult, Fact, Observer, PlanOutcome, Stage};
 pub use reasons::describe_reasons;
+pub use revoked::RevokedBy;
 pub use verdict::Verdict;
 pub use view::RequestView;
 
@@ -37,6 +39,7 @@ use crate::authorization::{authorize, authorize_claims};
 use crate::credential::{Bearer, Credential, CredentialError, Source};
 use crate::issuer::Keys;
 use crate::limit::{Forgeries, Usage};
+use crate::revocation::Revocations;
 use crate::snapshot::Snapshot;
 use crate::subscription::{Application, Index, Subscription, SubscriptionError};
 use crate::time::UnixTime;
@@ -62,6 +65,8 @@ pub struct DataPlane<'p> {
     pub forgeries: &'p Forgeries,
     /// What callers have used of their limits, and whether this decision is counted.
     pub counting: Counting<'p>,
+    /// Tokens that operators have taken back.
+    pub revocations: &'p Revocations,
 }
 
 /// The request may pass. Holding one is the proof: only [`evaluate`] makes it.
@@ -130,6 +135,7 @@ pub fn evaluate(
         Credential::None => (keyless(&found, request, observer)?, None),
         Credential::Bearer(bearer) => {
             let authentic = authenticate(plane, &found, &bearer, request.client, observer)?;
+            revoked::judge(plane, &found, &authentic, observer)?;
             observer.found(Fact::Caller(&authentic.verdict));
             observer.stage(Stage::Identity);
             let agreement = agree(plane, &found, &bearer, &authentic, request, observer)?;
@@ -366,7 +372,8 @@ fn verify<'p>(
     let identity = accepted.mapping.apply(&issuer.name, &token, names.names());
     let identity = identity.map_err(|error| Denial::new(Cause::Identity(error)).at(found.api).by(issuer))?;
     charge.refund();
-    let verdict = Arc::new(Verdict::new(&token, Arc::new(identity), names, accepted));
+    let marks = revoked::marks(plane, &token, &identity);
+    let verdict = Arc::new(Verdict::new(&token, Arc::new(identity), names, accepted, marks));
     Ok(Authentic {
         accepted,
         verdict,

@@ -8,6 +8,7 @@ mod administration;
 mod bind;
 mod explaining;
 mod log;
+mod revocations;
 mod signals;
 
 use std::net::SocketAddr;
@@ -40,7 +41,8 @@ use crate::control::state::StateError;
 use crate::control::status::{Readiness, StatusEndpoints};
 use crate::issuer::{KeyRing, KeySource, Trouble};
 use crate::limit::{Counters, Forgeries, LocalCounters};
-use crate::proxy::{Cell, ConnectionPool, Connections, CountsChanged, Gateway, KeyMiss, Verdicts};
+use crate::proxy::{Cell, ConnectionPool, Connections, CountsChanged, Gateway, KeyMiss, Known, Verdicts};
+use crate::revocation::Revocations;
 use crate::snapshot::Snapshot;
 use crate::subscription::Index;
 use crate::telemetry::{Telemetry, TelemetryError};
@@ -234,12 +236,14 @@ impl App {
             snapshot.process.upstream_connections_idle_max,
         ));
         let forgeries = Arc::new(Forgeries::default());
-        let administration = control.begin(&index, &cell, &stages)?;
+        let revoked = Arc::new(Revocations::new(control.digest_key()?));
+        let administration = control.begin(&index, &cell, &stages, &revoked)?;
         let counting = administration.count(&index, &snapshot.plans, &counters, &telemetry)?;
         let (counting, noting) = counting.unzip();
         watch_counters(&telemetry, &counters);
         watch_cells(&telemetry, &cell, &index, &verdicts);
         watch_forgeries(&telemetry, &cell, &forgeries);
+        revocations::watch(&telemetry, &cell, &revoked);
         let store_troubles = administration.watch_store(&telemetry);
         note_applied(&telemetry, &snapshot);
         for warning in &snapshot.warnings {
@@ -250,7 +254,7 @@ impl App {
         let mut server = Server::new_with_opt_and_conf(None, conf);
         server.bootstrap();
 
-        let (keeper, desks) = Keeper::new(Arc::clone(&telemetry));
+        let (keeper, desks) = Keeper::new(Arc::clone(&telemetry), Arc::clone(&revoked));
         let reloader = Reloader {
             main,
             key_ring,
@@ -269,7 +273,8 @@ impl App {
             .map(|bound| bound.address)
             .collect();
         let counters = counters as Arc<dyn Counters>;
-        administration.serve(&cell, &index, &forgeries, &counters, hangups.sender, &telemetry)?;
+        let spent = (&forgeries, &counters);
+        administration.serve(&cell, &index, spent, &revoked, hangups.sender, &telemetry)?;
         for bound in &listeners {
             tracing::info!(event = "listening", name = "listener", address = %bound.address, "callers connect here");
         }
@@ -302,17 +307,15 @@ impl App {
             let (desks, issuer) = (Arc::clone(&desks), issuer.clone());
             Box::pin(async move { desks.ask(&issuer).await })
         });
-        let gateway = Gateway::new(
-            Arc::clone(&cell),
+        let known = Known {
+            cell: Arc::clone(&cell),
             index,
             verdicts,
             forgeries,
+            revocations: revoked,
             counters,
-            counts_changed(noting),
-            access_log,
-            key_miss,
-            connections,
-        );
+        };
+        let gateway = Gateway::new(known, counts_changed(noting), access_log, key_miss, connections);
         let proxy = pingora::proxy::http_proxy(&server.configuration, gateway);
         let service = ListeningService::new("gateway".to_owned(), Connections::new(proxy, cell));
         let proxy = server.add_service(bind::Prebound::new(service, listeners));
@@ -359,10 +362,11 @@ impl BackgroundService for ControlPlane {
         let issuers = reloader.cell.snapshot().issuers.clone();
         reloader.keeper.take_on(&issuers, FIRST_KEYS_WAIT).await;
         ready.notify_ready();
+        let sweeping = revocations::sweep(reloader.registrar.clone());
         let reloading = reloader.run(first, hangups);
         let announcing = announce(addresses, readiness, when_ready);
         tokio::select! {
-            () = async { tokio::join!(reloading, announcing, sweep(connections)); } => {}
+            () = async { tokio::join!(reloading, announcing, sweep(connections), sweeping); } => {}
             _ = shutdown.changed() => {}
         }
     }
@@ -488,6 +492,7 @@ fn troubles(
         let now = Clock.now();
         let mut lines = of_store();
         for issuer in &cell.snapshot().issuers {
+            lines.extend(revocations::trouble(issuer, now));
             let trouble = match issuer.trouble(now) {
                 None => continue,
                 Some(Trouble::NoKeys) => "no keys yet".to_owned(),

@@ -58,6 +58,11 @@ enum Command {
     /// Plans of a running gateway, and their stages. Each is named by API/PLAN.
     #[command(after_help = "Example:\n  tollgate plan deprecate orders/gold --yes")]
     Plan(operate::Plan),
+    /// Take tokens back before their time: the next request with one of them is refused.
+    Revoke(operate::Revoke),
+    /// What was taken back, at run time.
+    #[command(after_help = "Example:\n  tollgate revocations list")]
+    Revocations(operate::Revocations),
     /// APIs of a running gateway, with their plans.
     #[command(after_help = "Example:\n  tollgate api list")]
     Api(operate::Api),
@@ -101,6 +106,8 @@ pub fn main(args: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
         Command::Sub(sub) => sub.run(),
         Command::Key(key) => key.run(),
         Command::Plan(plan) => plan.run(),
+        Command::Revoke(revoke) => revoke.run(),
+        Command::Revocations(revocations) => revocations.run(),
         Command::Api(api) => api.run(),
         Command::Issuer(issuer) => issuer.run(),
         Command::Audit(audit) => audit.run(),

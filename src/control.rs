@@ -5,9 +5,11 @@
 
 pub mod admin;
 pub mod client;
+mod complaints;
 pub mod counting;
 pub mod fetch;
 pub mod keys;
+mod lists;
 pub mod load;
 pub mod once;
 pub mod private_file;

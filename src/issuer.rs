@@ -9,6 +9,7 @@ mod attempt;
 mod discovery;
 mod jwks_url;
 mod quarantine;
+mod revocation_list;
 mod ring;
 mod via;
 
@@ -21,6 +22,7 @@ pub use attempt::{Attempt, AttemptResult, Trouble};
 pub use discovery::{DiscoveryError, jwks_uri};
 pub use jwks_url::{JwksUrl, JwksUrlError};
 pub use quarantine::{Suspicion, Terms};
+pub use revocation_list::{LIST_FETCH_TIMEOUT, ListSchedule, ListSource};
 pub use ring::{HeldKeys, KeyRing, Keys, Quarantined, Ring, Taken};
 pub use via::{Authorities, AuthoritiesError, ProxyUrl, ProxyUrlError, Via};
 
@@ -41,6 +43,8 @@ pub struct Issuer {
     pub source: KeySource,
     /// Where its keys are.
     pub ring: Arc<Ring>,
+    /// Where it says which of its tokens it has taken back; nothing: nowhere.
+    pub revocations: Option<Box<ListSource>>,
 }
 
 /// Where an issuer's keys come from.

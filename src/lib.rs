@@ -19,6 +19,7 @@ pub mod limit;
 pub mod mint;
 pub mod predicate;
 pub mod proxy;
+pub mod revocation;
 pub mod route;
 pub mod secret;
 pub mod snapshot;

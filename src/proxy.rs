@@ -48,6 +48,7 @@ use self::relay::Relay;
 use crate::access::{Cause, Code, Counting, DataPlane, Permit, Proof, Verdict};
 use crate::id::IssuerName;
 use crate::limit::{Counters, Forgeries};
+use crate::revocation::Revocations;
 use crate::subscription::Index;
 use crate::time::{Clock, UnixTime};
 use crate::token::{Cache, TokenError};
@@ -70,6 +71,17 @@ pub type Fetched = Pin<Box<dyn Future<Output = bool> + Send>>;
 /// Tokens that were verified before.
 pub type Verdicts = Cache<Arc<Verdict>>;
 
+/// What decisions read, as it lives beside them.
+#[expect(missing_docs, reason = "see `access::DataPlane`")]
+pub struct Known {
+    pub cell: Arc<Cell>,
+    pub index: Arc<Index>,
+    pub verdicts: Arc<Verdicts>,
+    pub forgeries: Arc<Forgeries>,
+    pub revocations: Arc<Revocations>,
+    pub counters: Arc<dyn Counters>,
+}
+
 /// The gateway as Pingora runs it.
 pub struct Gateway {
     cell: Arc<Cell>,
@@ -78,6 +90,7 @@ pub struct Gateway {
     forgeries: Arc<Forgeries>,
     counters: Arc<dyn Counters>,
     counts_changed: CountsChanged,
+    revocations: Arc<Revocations>,
     overloads: overload::Overloads,
     access_log: Option<AccessLog>,
     key_miss: KeyMiss,
@@ -92,22 +105,22 @@ pub struct Gateway {
 // === impl Gateway ===
 
 impl Gateway {
-    /// A gateway that reads these cells.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is a part that `app` makes, of a type of its own"
-    )]
+    /// A gateway that decides by this.
     pub fn new(
-        cell: Arc<Cell>,
-        index: Arc<Index>,
-        verdicts: Arc<Verdicts>,
-        forgeries: Arc<Forgeries>,
-        counters: Arc<dyn Counters>,
+        known: Known,
         counts_changed: CountsChanged,
         access_log: Option<AccessLog>,
         key_miss: KeyMiss,
         connections: Arc<ConnectionPool>,
     ) -> Self {
+        let Known {
+            cell,
+            index,
+            verdicts,
+            forgeries,
+            revocations,
+            counters,
+        } = known;
         Self {
             cell,
             index,
@@ -115,6 +128,7 @@ impl Gateway {
             forgeries,
             counters,
             counts_changed,
+            revocations,
             overloads: overload::Overloads::default(),
             access_log,
             key_miss,
@@ -135,6 +149,7 @@ impl Gateway {
             verdicts: &self.verdicts,
             forgeries: &self.forgeries,
             counting: Counting::Takes(&*self.counters),
+            revocations: &self.revocations,
         };
         let mut watch = Watch::new(&live.meters);
         let decided = decide(

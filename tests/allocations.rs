@@ -25,6 +25,7 @@ use tollgate::limit::{
     Rate, SpikeArrest, TallyRef, Terms, Zone, acquire,
 };
 use tollgate::mint::SigningKey;
+use tollgate::revocation::{ALWAYS, Named, Revocation, Revocations};
 use tollgate::snapshot::{Inputs, Snapshot, compile};
 use tollgate::subscription::{ApiKeyEntry, ApiKeySecret, Change, Index};
 use tollgate::time::UnixTime;
@@ -37,7 +38,9 @@ const WARM_BUDGET: u64 = 3;
 /// Nothing goes upstream: a remembered token leads to its subscription without any, and comes by its limits without any.
 const PLAIN_BUDGET: u64 = 0;
 /// What is kept of a token of usual size, its place in the table included.
-const REMEMBERED_BYTES: u64 = 640;
+const REMEMBERED_BYTES: u64 = 672;
+/// A million revocations, and what is there besides while they come one after the other.
+const MILLION_REVOCATIONS_BYTES: u64 = 100 * 1024 * 1024;
 /// Claims, identity, verdict and cache entry, besides.
 const COLD_BUDGET: u64 = 24;
 /// The denial itself.
@@ -139,6 +142,19 @@ plan = "keys"
 /// As in a gateway that has seen a token of the issuer before: an issuer's bucket is made once.
 static FORGERIES: LazyLock<Forgeries> = LazyLock::new(Forgeries::default);
 static COUNTERS: LazyLock<LocalCounters> = LazyLock::new(LocalCounters::default);
+/// Of others: a gateway in which something was revoked looks at more than one that never had to.
+static REVOCATIONS: LazyLock<Revocations> = LazyLock::new(|| {
+    let set = Revocations::default();
+    let always = Revocation {
+        issued_before: ALWAYS,
+        expires_at: ALWAYS,
+    };
+    for named in Named::ALL {
+        let digest = set.key().digest(named, "somebody else", "x");
+        set.change().put(named, digest, always);
+    }
+    set
+});
 
 struct Memory(BTreeMap<PathBuf, Vec<u8>>);
 
@@ -200,6 +216,7 @@ fn allocations_at(
         verdicts,
         forgeries: &FORGERIES,
         counting: Counting::Takes(&*COUNTERS),
+        revocations: &REVOCATIONS,
     };
     let view = RequestView {
         method: "GET",
@@ -301,6 +318,7 @@ fn an_api_key_that_passes_allocates_nothing() {
         verdicts: &verdicts,
         forgeries: &FORGERIES,
         counting: Counting::Takes(&*COUNTERS),
+        revocations: &REVOCATIONS,
     };
     let view = RequestView {
         method: "GET",
@@ -356,6 +374,7 @@ fn what_is_kept_of_a_token_is_no_more_than_its_budget() {
                 verdicts: &remembering,
                 forgeries: &FORGERIES,
                 counting: Counting::Takes(&*COUNTERS),
+                revocations: &REVOCATIONS,
             };
             let view = RequestView {
                 method: "GET",
@@ -441,4 +460,30 @@ fn limits_of_all_kinds_allocate_nothing_but_a_rolling_quota_once() {
     for number in 1..51 {
         assert_eq!(ask(number), 0, "request {number}");
     }
+}
+
+#[test]
+fn a_million_revocations_take_no_more_than_their_budget() {
+    const COUNT: usize = 1_000_000;
+    let set = Revocations::default();
+    let entry = Revocation {
+        issued_before: NOW,
+        expires_at: NOW,
+    };
+    let added = allocation_counter::measure(|| {
+        let mut changing = set.change();
+        for number in 0..COUNT {
+            let jti = format!("0d9c8b7a-1234-4cde-8f01-{number:012}");
+            changing.put(Named::Token, set.key().digest(Named::Token, "acme", &jti), entry);
+        }
+    });
+    assert_eq!(set.len(), COUNT);
+    let bytes = added.bytes_current.unsigned_abs();
+    assert!(
+        (32_000_000..=MILLION_REVOCATIONS_BYTES).contains(&bytes),
+        "a million revocations take {bytes} bytes"
+    );
+    // Tables that are outgrown are let go by and by.
+    let most = added.bytes_max;
+    assert!(most <= MILLION_REVOCATIONS_BYTES, "{most} bytes while they come");
 }

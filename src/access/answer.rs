@@ -44,6 +44,7 @@ pub enum Code {
     QuotaExceeded,
     ConcurrencyExceeded,
     KeysUnavailable,
+    RevocationsUnavailable,
     VerificationOverloaded,
     UpstreamError,
     UpstreamUnavailable,
@@ -176,7 +177,7 @@ fn field_name(lower: &str) -> String {
 
 impl Code {
     /// Every code there is.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::BadRequest,
         Self::RequestTimeout,
         Self::BodyTooLarge,
@@ -207,6 +208,7 @@ impl Code {
         Self::QuotaExceeded,
         Self::ConcurrencyExceeded,
         Self::KeysUnavailable,
+        Self::RevocationsUnavailable,
         Self::VerificationOverloaded,
         Self::UpstreamError,
         Self::UpstreamUnavailable,
@@ -326,6 +328,11 @@ impl Code {
                 503,
                 "keys_unavailable",
                 "Tokens of this issuer cannot be verified at the moment.",
+            ),
+            Self::RevocationsUnavailable => (
+                503,
+                "revocations_unavailable",
+                "Whether tokens of this issuer are revoked cannot be told at the moment.",
             ),
             Self::VerificationOverloaded => (
                 503,

@@ -60,6 +60,10 @@ pub enum Cause {
     KeysUnavailable,
     /// Nothing is left for the check of a token that was never seen: nothing is said about it.
     VerificationOverloaded(Overdrawn),
+    /// The token was taken back before its time.
+    Revoked,
+    /// The issuer's list of what it has taken back is not here, and must be: nothing is said about the token.
+    RevocationsUnavailable,
     /// The claims do not make an identity.
     Identity(IdentityError),
     /// No subscription in force.
@@ -113,7 +117,7 @@ pub enum RequestError {
 impl Denial {
     /// How many reasons there are to refuse a token.
     pub const REJECTIONS: usize =
-        TokenError::ALL.len() + IdentityError::ALL.len() + HeaderError::ALL.len() + 1;
+        TokenError::ALL.len() + IdentityError::ALL.len() + HeaderError::ALL.len() + 2;
 
     /// A denial of which nothing but the cause is known yet.
     pub fn new(cause: Cause) -> Box<Self> {
@@ -194,6 +198,12 @@ impl Denial {
             Cause::Token(error) => {
                 Answer::new(Code::InvalidToken).challenge(Challenge::InvalidToken(error.description()))
             }
+            Cause::Revoked => {
+                Answer::new(Code::InvalidToken).challenge(Challenge::InvalidToken("The token is revoked"))
+            }
+            Cause::RevocationsUnavailable => {
+                Answer::new(Code::RevocationsUnavailable).retry_after(KEYS_RETRY_SECONDS)
+            }
             Cause::Identity(_) | Cause::Header(_) => Answer::new(Code::InvalidToken)
                 .challenge(Challenge::InvalidToken("The token's claims are not acceptable")),
             // 503, not 401: a client throws its tokens away on 401, and these may be good.
@@ -244,6 +254,8 @@ impl Denial {
             Cause::RouteNotFound => Code::RouteNotFound.word(),
             Cause::MethodNotAllowed { .. } => Code::MethodNotAllowed.word(),
             Cause::KeysUnavailable => Code::KeysUnavailable.word(),
+            Cause::Revoked => "revoked",
+            Cause::RevocationsUnavailable => Code::RevocationsUnavailable.word(),
             Cause::VerificationOverloaded(overdrawn) => match overdrawn.bucket {
                 Bucket::Issuer => "issuer_budget_spent",
                 Bucket::Source => "source_budget_spent",
@@ -292,13 +304,14 @@ impl Denial {
             Cause::Token(error) => Some(error as usize),
             Cause::Identity(error) => Some(TokenError::ALL.len() + error as usize),
             Cause::Header(error) => Some(TokenError::ALL.len() + IdentityError::ALL.len() + error as usize),
-            Cause::Credential(CredentialError::SourceNotAccepted) => Some(Self::REJECTIONS - 1),
+            Cause::Credential(CredentialError::SourceNotAccepted) => Some(Self::REJECTIONS - 2),
+            Cause::Revoked => Some(Self::REJECTIONS - 1),
             _ => None,
         }
     }
 }
 
-/// What a caller does while keys are on their way: come back soon.
+/// What a caller does while keys, or a list of revocations, are on their way: come back soon.
 const KEYS_RETRY_SECONDS: u32 = 5;
 
 /// The code for a caller who is beyond a limit.

@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 
+use super::revoked::RevokedBy;
 use super::{RequestView, Verdict};
 use crate::api::{Api, Plan, Route};
 use crate::credential::Credential;
 use crate::issuer::Issuer;
 use crate::limit::Standing;
+use crate::revocation;
 use crate::subscription::{ApiKey, Application, Subscription, SubscriptionError};
 use crate::token::Probe;
 
@@ -54,6 +56,8 @@ pub enum Fact<'f> {
     },
     /// How a limit stands, where nothing is taken ([`super::Counting::Asks`]).
     Limit(&'f Standing),
+    /// The token was taken back, by this entry.
+    Revoked(revocation::Found, RevokedBy),
 }
 
 /// What a plan says to a caller.

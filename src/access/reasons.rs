@@ -57,6 +57,7 @@ pub fn describe_reasons() -> String {
     for cause in requests
         .chain(credentials)
         .chain(tokens)
+        .chain([Cause::Revoked])
         .chain(overloads)
         .chain(api_keys)
         .chain(identities)
@@ -89,6 +90,10 @@ impl Denial {
             Cause::RouteNotFound => Code::RouteNotFound.detail(),
             Cause::MethodNotAllowed { .. } => Code::MethodNotAllowed.detail(),
             Cause::KeysUnavailable => Code::KeysUnavailable.detail(),
+            Cause::Revoked => {
+                "The token was taken back before its time, at the admin API or in its issuer's list."
+            }
+            Cause::RevocationsUnavailable => Code::RevocationsUnavailable.detail(),
             Cause::VerificationOverloaded(overdrawn) => of_overload(overdrawn.bucket),
             Cause::LimitClaim(error) => match error {
                 LimitClaimError::Key => "The claim of a limit's `key_from` is a list or an object.",

@@ -279,6 +279,7 @@ impl World {
             verdicts,
             forgeries: &crate::limit::Forgeries::default(),
             counting: crate::access::Counting::Takes(&crate::limit::LocalCounters::default()),
+            revocations: &crate::revocation::Revocations::default(),
         };
         let view = RequestView {
             method: &request.method,

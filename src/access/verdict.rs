@@ -3,13 +3,14 @@
 //! A hit must never answer differently from a fresh verification. So a verdict carries what could change under it: the
 //! issuer's terms (rules and mapping), the key, the times, the claims that were read to find the application. All of it is compared on every hit, no flush is needed: a
 //! removed key, a changed mapping, an expired token bite on the next request. What may change between two requests of
-//! one token is no part of a verdict: plans, audiences of plans and applications, subscriptions are looked at every time.
+//! one token is no part of a verdict: plans, audiences of plans and applications, subscriptions are looked at every time, and so are revocations (`revoked`).
 
 use std::sync::Arc;
 
 use crate::api::{Accepted, Terms};
 use crate::id::IssuerName;
 use crate::identity::Identity;
+use crate::revocation::Marks;
 use crate::subscription::ClaimNames;
 use crate::time::UnixTime;
 use crate::token::{Algorithm, Key, KeySet, OwnedAudience, OwnedKeyHint, VerifiedToken};
@@ -23,6 +24,8 @@ pub struct Verdict {
     pub audience: OwnedAudience,
     /// The claims that it was asked for to find its application.
     pub(super) names: Arc<ClaimNames>,
+    /// What a revocation may name of it.
+    pub(super) marks: Marks,
     key: Arc<Key>,
     terms: Terms,
     algorithm: Algorithm,
@@ -39,10 +42,12 @@ impl Verdict {
         identity: Arc<Identity>,
         names: Arc<ClaimNames>,
         accepted: &Accepted,
+        marks: Marks,
     ) -> Self {
         Self {
             identity,
             names,
+            marks,
             key: Arc::clone(token.key()),
             audience: token.audience().to_owned(),
             terms: accepted.terms,
@@ -74,7 +79,8 @@ impl Verdict {
             return None;
         }
         let key = keys.choose(self.key_hint.borrow(), self.algorithm).ok()?;
-        key.is_same(&self.key).then_some(key)
+        // The same key by another id is one that a revocation may name.
+        (key.is_same(&self.key) && key.kid() == self.key.kid()).then_some(key)
     }
 
     /// Whether its time is over.

@@ -13,12 +13,13 @@ use crate::api::{Plan, Stages};
 use crate::control::Publish;
 use crate::control::admin::{AdminApi, AdminToken, Demands, open_token, serve};
 use crate::control::counting::{Counting, Noting, restore};
-use crate::control::registrar::{Actor, Registrar};
+use crate::control::registrar::{Actor, Registrar, revocation_key};
 use crate::control::state::{
     Attempts, CountStore, Embedded, OpenState, StateError, Store, StoreHealth, Watched, open,
 };
 use crate::limit::{Counters, Forgeries, LocalCounters};
 use crate::proxy::Cell;
+use crate::revocation::{DigestKey, Revocations};
 use crate::snapshot::{AdminTls, ProcessSettings};
 use crate::subscription::Index;
 use crate::telemetry::Telemetry;
@@ -73,12 +74,21 @@ impl Prepared {
         Ok(Self { state, door })
     }
 
+    /// The key under which what revocations name is hashed: that of the store, if there is one.
+    pub(super) fn digest_key(&self) -> Result<DigestKey, StartError> {
+        let Some(state) = &self.state else {
+            return Ok(DigestKey::random());
+        };
+        Ok(revocation_key(&state.api_key_secret()?))
+    }
+
     /// Loads the store into the index.
     pub(super) fn begin(
         self,
         index: &Arc<Index>,
         cell: &Arc<Cell>,
         stages: &Arc<Stages>,
+        revocations: &Arc<Revocations>,
     ) -> Result<Administration, StartError> {
         let Self { state, door } = self;
         let health = Arc::new(StoreHealth::default());
@@ -101,8 +111,14 @@ impl Prepared {
         let store: Box<dyn Store> = Box::new(Watched::<Embedded>::new(store, Arc::clone(&health)));
         let cell = Arc::clone(cell) as Arc<dyn Publish>;
         let declared = cell.snapshot();
-        let registrar =
-            Registrar::begin(store, Arc::clone(index), cell, Arc::clone(stages)).map_err(StateError::from)?;
+        let registrar = Registrar::begin(
+            store,
+            Arc::clone(index),
+            cell,
+            Arc::clone(stages),
+            Arc::clone(revocations),
+        )
+        .map_err(StateError::from)?;
         registrar.adopt(&declared, || {}).map_err(StartError::Conflict)?;
         registrar.record_closed(&declared);
         let (applications, subscriptions) = index.counts();
@@ -112,6 +128,7 @@ impl Prepared {
             revision,
             applications,
             subscriptions,
+            revocations = revocations.len(),
             "the store is loaded; counts include what the configuration declares"
         );
         Ok(Administration {
@@ -181,8 +198,8 @@ impl Administration {
         self,
         cell: &Arc<Cell>,
         index: &Arc<Index>,
-        forgeries: &Arc<Forgeries>,
-        counters: &Arc<dyn Counters>,
+        (forgeries, counters): (&Arc<Forgeries>, &Arc<dyn Counters>),
+        revocations: &Arc<Revocations>,
         reload: mpsc::Sender<&'static str>,
         telemetry: &Telemetry,
     ) -> Result<(), StartError> {
@@ -198,7 +215,7 @@ impl Administration {
         tracing::info!(event = "listening", name = "admin", address = %bound.address, "operators connect here");
         let api = AdminApi {
             registrar,
-            explain: Box::new(Explainer::new(cell, index, forgeries, counters)),
+            explain: Box::new(Explainer::new(cell, index, forgeries, counters, revocations)),
             cell: Arc::clone(cell) as Arc<dyn Publish>,
             reload,
         };

@@ -10,6 +10,7 @@ use crate::control::admin::{self, Explain};
 use crate::explain::{self, explain};
 use crate::limit::{Counters, Forgeries};
 use crate::proxy::Cell;
+use crate::revocation::Revocations;
 use crate::subscription::Index;
 use crate::time::Clock;
 use crate::token::Cache;
@@ -20,6 +21,7 @@ pub(super) struct Explainer {
     index: Arc<Index>,
     forgeries: Arc<Forgeries>,
     counters: Arc<dyn Counters>,
+    revocations: Arc<Revocations>,
 }
 
 // === impl Explainer ===
@@ -30,12 +32,14 @@ impl Explainer {
         index: &Arc<Index>,
         forgeries: &Arc<Forgeries>,
         counters: &Arc<dyn Counters>,
+        revocations: &Arc<Revocations>,
     ) -> Self {
         Self {
             cell: Arc::clone(cell),
             index: Arc::clone(index),
             forgeries: Arc::clone(forgeries),
             counters: Arc::clone(counters),
+            revocations: Arc::clone(revocations),
         }
     }
 }
@@ -71,6 +75,7 @@ impl Explain for Explainer {
             verdicts: &verdicts,
             forgeries: &forgeries,
             counting: Counting::Asks(&*self.counters),
+            revocations: &self.revocations,
         };
         let now = at.unwrap_or_else(|| Clock.now());
         Ok(explain(&plane, &question, client_ip, now).to_json())

@@ -19,6 +19,7 @@ use crate::exit;
 use crate::explain::{Explanation, Question, explain};
 use crate::issuer::{Issuer, KeyRing, KeySource};
 use crate::limit::{Forgeries, LocalCounters};
+use crate::revocation::{Revocations, Table};
 use crate::secret::Secret;
 use crate::snapshot::Snapshot;
 use crate::subscription::Index;
@@ -111,6 +112,14 @@ impl Explain {
         let mut given = self.given(snapshot, now)?;
         let index = Index::default();
         index.admit(&snapshot.declared);
+        // Whether a token was taken back is for the running gateway to say.
+        for source in snapshot
+            .issuers
+            .iter()
+            .filter_map(|issuer| issuer.revocations.as_deref())
+        {
+            source.list.replace(Table::default(), now);
+        }
         // Every token is verified: what is remembered would tell less.
         let verdicts = Cache::new(0);
         let plane = DataPlane {
@@ -119,6 +128,7 @@ impl Explain {
             verdicts: &verdicts,
             forgeries: &Forgeries::default(),
             counting: Counting::Asks(counters),
+            revocations: &Revocations::default(),
         };
         let ask = || explain(&plane, &question, self.client_ip, now);
         let mut explanation = ask();
@@ -141,6 +151,12 @@ impl Explain {
                 explanation = ask();
             }
             (None, _) => {}
+        }
+        if let Some(issuer) = issuer.filter(|issuer| issuer.revocations.is_some()) {
+            given.notes.push(format!(
+                "the revocation list of {} was not looked at: a running gateway has it (POST /v1/explain)",
+                issuer.name
+            ));
         }
         explanation.notes = given.notes;
         Ok(explanation)

@@ -1,5 +1,5 @@
-//! Commands over the admin API, for people and for scripts: `tollgate app`, `sub`, `key`, `plan`, `api`, `issuer`,
-//! `audit`, `status`, `reload`.
+//! Commands over the admin API, for people and for scripts: `tollgate app`, `sub`, `key`, `plan`, `revoke`,
+//! `revocations`, `api`, `issuer`, `audit`, `status`, `reload`.
 //!
 //! No rule is here: the gateway judges, and these commands bring it the question and show its answer. A command is a
 //! variant with its flags and one line that makes a request of them; how a kind of thing is shown is a table of columns.
@@ -10,6 +10,7 @@ mod door;
 mod keys;
 mod operator;
 mod plans;
+mod revocations;
 mod subscriptions;
 mod text;
 mod views;
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use http::Method;
 
+pub(super) use revocations::Revoke;
 pub(super) use views::{Audit, Reload, Status};
 
 use super::fail;
@@ -29,6 +31,7 @@ pub(super) type App = Noun<applications::Action>;
 pub(super) type Sub = Noun<subscriptions::Action>;
 pub(super) type Key = Noun<keys::Action>;
 pub(super) type Plan = Noun<plans::Action>;
+pub(super) type Revocations = Noun<revocations::Action>;
 pub(super) type Api = Noun<views::ApiAction>;
 pub(super) type Issuer = Noun<views::IssuerAction>;
 

@@ -11,6 +11,7 @@ mod issuer;
 mod keys;
 mod limits;
 mod requirements;
+mod revocation_list;
 mod server;
 mod upstream;
 

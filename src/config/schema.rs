@@ -233,6 +233,8 @@ pub struct Issuer {
     pub secrets: Vec<IssuerSecret>,
     /// `leeway` for `exp`, `nbf`, `iat`: 0..=300 s. Default 30 s.
     pub leeway: Duration,
+    /// `revocation_list`: where the issuer says which tokens it has taken back. Default nowhere.
+    pub revocation_list: Option<RevocationList>,
     /// `max_lifetime`: the longest `exp - iat` accepted, at least 1 s. Default none.
     pub max_lifetime: Option<Duration>,
     /// `required_claims`. Default `sub`, `iat`, `exp`, `iss` (`None`).
@@ -307,6 +309,48 @@ pub struct Jwks {
     pub proxy: Option<Located<String>>,
     /// `allow_full_replacement`: a key set may come in that shares no key with the present one. Default false.
     pub allow_full_replacement: bool,
+}
+
+/// `issuer.revocation_list`
+#[derive(Debug, Clone)]
+pub struct RevocationList {
+    /// `url`, required: `https:`, or `http:` to a loopback address.
+    pub url: Located<String>,
+    /// `format`. Default JSON.
+    pub format: ListFormat,
+    /// `refresh_interval`: 1 s..=1 h. Default 30 s.
+    pub refresh_interval: Duration,
+    /// `fail`, required, and `closed_after`.
+    pub fail: ListFail,
+    /// `danger_allow_http`: plain HTTP to hosts other than loopback. Default false.
+    pub danger_allow_http: bool,
+    /// `follow_redirects`: up to three, each to an address that could stand in `url`. Default false.
+    pub follow_redirects: bool,
+    /// `ca_file`: certificates in PEM, believed in place of the public authorities'. Default none.
+    pub ca_file: Option<Located<PathBuf>>,
+    /// `proxy`: `http://host:port`. Default none.
+    pub proxy: Option<Located<String>>,
+}
+
+/// How a revocation list is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ListFormat {
+    /// `"json"`: an object with `revocations`.
+    #[default]
+    Json,
+    /// `"lines"`: a `jti` on each.
+    Lines,
+}
+
+/// What becomes of tokens when their issuer's revocation list is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListFail {
+    /// `"open"`: they are judged by the last list, however old, or by none.
+    Open,
+    /// `"closed"`: they are refused as soon as a refresh is overdue.
+    Closed,
+    /// `"closed_after"`: the last list counts for so long, 1 s..=30 days, at least `refresh_interval`.
+    ClosedAfter(Duration),
 }
 
 /// One entry of `issuer.keys`.

@@ -234,6 +234,55 @@ fn bounds() {
 }
 
 #[test]
+fn a_revocation_list_says_what_happens_without_it() {
+    let list = |more: &str| format!("revocation_list = {{ url = \"u\"{more} }}\n");
+    for good in [
+        ", fail = \"open\"",
+        ", fail = \"closed\", format = \"lines\"",
+        ", fail = \"closed_after\", closed_after = \"30s\"",
+        ", fail = \"closed_after\", closed_after = \"30d\", refresh_interval = \"1h\"",
+    ] {
+        check_issuer(&list(good), &[]);
+    }
+    for (more, says) in [
+        (
+            "",
+            "4:19: missing required key `fail` in `revocation_list` of [[issuer]]",
+        ),
+        (
+            ", fail = \"closed_after\"",
+            "4:19: missing required key `closed_after` in `revocation_list` of [[issuer]]",
+        ),
+        (
+            ", fail = \"open\", closed_after = \"1h\"",
+            "4:19: `closed_after` says how long the last list counts, and `fail` says something else \
+             (write fail = \"closed_after\", or remove `closed_after`)",
+        ),
+        (
+            ", fail = \"shut\"",
+            "4:39: unknown word `shut` for `fail` (known are `open`, `closed`, `closed_after`)",
+        ),
+        (
+            ", fail = \"closed_after\", closed_after = \"29s\"",
+            "4:70: `closed_after` must be at least `refresh_interval`, which is 30s",
+        ),
+        (
+            ", fail = \"open\", refresh_interval = \"2h\"",
+            "4:66: `refresh_interval` must be between 1s and 1h, not 2h",
+        ),
+    ] {
+        let list = list(more);
+        check_issuer(&list, &[&format!("{says}: {}", list.trim_end())]);
+    }
+    check_issuer(
+        "revocation_list.fail = \"open\"\n",
+        &[
+            "4:1: missing required key `url` in `revocation_list` of [[issuer]]: revocation_list.fail = \"open\"",
+        ],
+    );
+}
+
+#[test]
 fn durations() {
     let text =
         "[server]\ngrace_period = 10\nidle_timeout = \"10\"\nread_timeout = \"ten\"\nwrite_timeout = true\n";

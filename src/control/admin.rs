@@ -15,6 +15,7 @@ mod openapi;
 mod operations;
 mod plans;
 mod problem;
+mod revocations;
 mod sign_ins;
 mod subscribers;
 mod views;

@@ -12,12 +12,14 @@
 
 mod error;
 mod freshness;
+mod list;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::{FetchError, RedirectRefusal};
 pub(super) use error::{causes, chain};
+pub use list::{FetchedList, Validator};
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -56,6 +58,29 @@ pub struct Fetcher {
     via: Via,
     timeout: Duration,
 }
+
+/// What is asked for, and how much of it may come.
+struct Wanted<'w> {
+    bytes_max: usize,
+    /// Instead of what key sets are asked for with.
+    accept: Option<HeaderValue>,
+    /// What is here already.
+    known: Option<&'w Validator>,
+}
+
+/// A document as it came.
+struct Document {
+    /// Nothing: it is the one that is here already.
+    body: Option<Vec<u8>>,
+    headers: HeaderMap,
+}
+
+/// A key set, and what leads to it.
+const KEYS: Wanted<'static> = Wanted {
+    bytes_max: JWKS_BYTES_MAX,
+    accept: None,
+    known: None,
+};
 
 /// The answer to a fetch.
 pub struct Fetched {
@@ -109,15 +134,15 @@ impl Fetcher {
         let found = OnceLock::new();
         let both = async {
             match address {
-                KeyAddress::Jwks(url) => self.exchange(url).await,
+                KeyAddress::Jwks(url) => self.keys(url).await,
                 KeyAddress::Discovery(url) => {
-                    let document = self.exchange(url).await?.body;
+                    let document = self.keys(url).await?.body;
                     let keys =
                         jwks_uri(&document, issuer, url, &self.via).map_err(|why| FetchError::Discovery {
                             url: url.to_string(),
                             why,
                         })?;
-                    self.exchange(found.get_or_init(|| keys)).await
+                    self.keys(found.get_or_init(|| keys)).await
                 }
             }
         };
@@ -130,13 +155,29 @@ impl Fetcher {
         }
     }
 
+    async fn keys(&self, url: &JwksUrl) -> Result<Fetched, FetchError> {
+        let Document { body, headers } = self.exchange(url, &KEYS).await?;
+        Ok(Fetched {
+            max_age: freshness::max_age(&headers),
+            // Nothing was here before, so it came.
+            body: body.unwrap_or_default(),
+        })
+    }
+
     /// One document, behind a few redirects where they are followed.
-    async fn exchange(&self, url: &JwksUrl) -> Result<Fetched, FetchError> {
+    async fn exchange(&self, url: &JwksUrl, wanted: &Wanted<'_>) -> Result<Document, FetchError> {
         let mut url = url.clone();
         let mut redirects = 0;
         loop {
-            let request = self.client.get(url.as_url().clone()).send();
+            let mut request = self.client.get(url.as_url().clone());
+            if let Some(accept) = &wanted.accept {
+                request = request.header(header::ACCEPT, accept);
+            }
+            if let Some(Validator(etag)) = wanted.known {
+                request = request.header(header::IF_NONE_MATCH, etag);
+            }
             let response = request
+                .send()
                 .await
                 .map_err(|error| FetchError::unanswered(&url, self.via.proxy.is_some(), error))?;
             if self.via.follow_redirects && leads_on(response.status()) {
@@ -148,10 +189,17 @@ impl Fetcher {
                 redirects += 1;
                 continue;
             }
-            accept(&url, &response)?;
-            let max_age = freshness::max_age(response.headers());
-            let body = read_to_limit(&url, response).await?;
-            return Ok(Fetched { body, max_age });
+            if response.status() == StatusCode::NOT_MODIFIED && wanted.known.is_some() {
+                let headers = response.headers().clone();
+                return Ok(Document { body: None, headers });
+            }
+            accept(&url, &response, wanted.bytes_max)?;
+            let headers = response.headers().clone();
+            let body = read_to_limit(&url, response, wanted.bytes_max).await?;
+            return Ok(Document {
+                body: Some(body),
+                headers,
+            });
         }
     }
 
@@ -225,7 +273,7 @@ fn leads_on(status: StatusCode) -> bool {
 }
 
 /// Refuses by the head what need not be read.
-fn accept(url: &JwksUrl, response: &Response) -> Result<(), FetchError> {
+fn accept(url: &JwksUrl, response: &Response, bytes_max: usize) -> Result<(), FetchError> {
     let status = response.status();
     if status.is_redirection() {
         return Err(FetchError::Redirect {
@@ -244,24 +292,34 @@ fn accept(url: &JwksUrl, response: &Response) -> Result<(), FetchError> {
         return Err(FetchError::Encoding { url: url.to_string() });
     }
     let announced = response.content_length().unwrap_or(0);
-    if announced > JWKS_BYTES_MAX as u64 {
-        return Err(FetchError::TooLarge { url: url.to_string() });
+    if announced > bytes_max as u64 {
+        return Err(FetchError::TooLarge {
+            url: url.to_string(),
+            bytes_max,
+        });
     }
     Ok(())
 }
 
-async fn read_to_limit(url: &JwksUrl, mut response: Response) -> Result<Vec<u8>, FetchError> {
+async fn read_to_limit(
+    url: &JwksUrl,
+    mut response: Response,
+    bytes_max: usize,
+) -> Result<Vec<u8>, FetchError> {
     let mut body = Vec::new();
     while let Some(chunk) = response
         .chunk()
         .await
         .map_err(|error| FetchError::cut_short(url, error))?
     {
-        if chunk.len() > JWKS_BYTES_MAX - body.len() {
-            return Err(FetchError::TooLarge { url: url.to_string() });
+        if chunk.len() > bytes_max - body.len() {
+            return Err(FetchError::TooLarge {
+                url: url.to_string(),
+                bytes_max,
+            });
         }
         body.extend_from_slice(&chunk);
     }
-    debug_assert!(body.len() <= JWKS_BYTES_MAX);
+    debug_assert!(body.len() <= bytes_max);
     Ok(body)
 }

@@ -10,8 +10,6 @@
 //! A set that looks hijacked ([`crate::issuer::Suspicion`]) is put aside, and the present one stays, until the issuer
 //! shows another or an operator approves it.
 
-mod complaints;
-
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::pin::pin;
@@ -23,10 +21,12 @@ use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use self::complaints::Complaints;
+use super::complaints::Complaints;
 use super::fetch::Fetcher;
+use super::lists::ListKeeper;
 use crate::id::IssuerName;
 use crate::issuer::{Attempt, AttemptResult, Issuer, JwksSchedule, KeySource, Quarantined, Taken, Via};
+use crate::revocation::Revocations;
 use crate::telemetry::Telemetry;
 use crate::time::Clock;
 use crate::token::{Fingerprint, Jwks, JwksError, Skipped, parse_jwks};
@@ -45,6 +45,8 @@ pub struct Keeper {
     /// Desks whose task has been replaced, and at which requests may still wait.
     closed: Vec<Arc<Desk>>,
     desks: Arc<Desks>,
+    /// Their lists of what they have taken back.
+    lists: ListKeeper,
 }
 
 /// What fetches; or why nothing can be fetched. A machine without trusted roots can still serve issuers whose keys are
@@ -178,11 +180,12 @@ impl Drop for Waiting<'_> {
 
 impl Keeper {
     /// A keeper without issuers, and where requests ask it for keys.
-    pub fn new(telemetry: Arc<Telemetry>) -> (Self, Arc<Desks>) {
+    pub fn new(telemetry: Arc<Telemetry>, revocations: Arc<Revocations>) -> (Self, Arc<Desks>) {
         let desks = Arc::new(Desks::default());
         (
             Self {
                 clients: HashMap::new(),
+                lists: ListKeeper::new(Arc::clone(&telemetry), revocations),
                 telemetry,
                 tasks: HashMap::new(),
                 closed: Vec::new(),
@@ -218,7 +221,11 @@ impl Keeper {
                 self.closed.push(task.desk);
             }
         }
+        let lists = self.lists.take_on(issuers);
         let all = async {
+            for mut ended in lists {
+                let _ = ended.wait_for(|ended| *ended > 0).await;
+            }
             for mut rounds in new {
                 // An error means that the task has ended; there is nothing to wait for.
                 let _ = rounds.wait_for(|round| round.ended > 0).await;
@@ -234,6 +241,7 @@ impl Keeper {
 
     /// Stops asking issuers that are not among these, once the snapshot that names them is in place.
     pub fn let_go(&mut self, issuers: &[Arc<Issuer>]) {
+        self.lists.let_go(issuers);
         // Who waits at a desk that is closed is told to look again: what the new task has fetched is there by now.
         for desk in self.closed.drain(..) {
             desk.round

@@ -1,5 +1,5 @@
-//! Who may call what, changed while traffic flows: applications, subscriptions, API keys and plans' stages, by an
-//! operator's word.
+//! Who may call what, changed while traffic flows: applications, subscriptions, API keys, plans' stages and revocations,
+//! by an operator's word.
 //!
 //! Every operation goes the same way: read, judge, commit, apply, answer. The rules judge records and know no HTTP; the
 //! batch that they come to is durable before the index hears of it, and the index knows it before the operator has an
@@ -19,6 +19,7 @@ mod owners;
 mod paging;
 mod plans;
 mod refusal;
+mod revocations;
 mod subscriptions;
 
 #[cfg(test)]
@@ -32,6 +33,9 @@ pub use audit::{Along, AuditEntry};
 pub use paging::Page;
 pub use plans::PlanView;
 pub use refusal::Refusal;
+pub use revocations::{
+    BATCH_MAX, NewRevocation, NewRevocations, RevocationFilter, RevocationView, Revoked, revocation_key,
+};
 pub use subscriptions::{
     Action, Dates, Filter, Move, NewSubscription, SubscriptionView, is_id as is_subscription_id,
 };
@@ -41,12 +45,14 @@ use kept::Kept;
 use owners::Owners;
 
 use super::Publish;
+use super::state::changes::RevocationChange;
 use super::state::records::{self, IdempotencyRecord};
 use super::state::{
     Batch, Changes, CommitError, Key, Kind, Revision, Store, StoreError, Versioned, Write, changes,
 };
 use crate::api::{Stage, Stages};
 use crate::id::PlanId;
+use crate::revocation::Revocations;
 use crate::snapshot::Snapshot;
 use crate::subscription::{Change, Declared, Index};
 use crate::time::{Clock, UnixTime};
@@ -62,6 +68,7 @@ pub struct Registrar {
     index: Arc<Index>,
     cell: Arc<dyn Publish>,
     stages: Arc<Stages>,
+    revocations: Arc<Revocations>,
     ledger: Mutex<Ledger>,
 }
 
@@ -127,7 +134,7 @@ trait Shown {
 // === impl Registrar ===
 
 impl Registrar {
-    /// Loads everything that the store holds into the index, and puts plans where operators have moved them.
+    /// Loads everything that the store holds into the index and the set of revocations, and puts plans where operators have moved them.
     ///
     /// # Errors
     /// When something cannot be read, or makes no sense.
@@ -136,12 +143,14 @@ impl Registrar {
         index: Arc<Index>,
         cell: Arc<dyn Publish>,
         stages: Arc<Stages>,
+        revocations: Arc<Revocations>,
     ) -> Result<Self, StoreError> {
         let registrar = Self {
             store,
             index,
             cell,
             stages,
+            revocations,
             ledger: Mutex::new(Ledger::default()),
         };
         registrar.resync(&mut registrar.lock())?;
@@ -262,6 +271,8 @@ impl Registrar {
         };
         let mut changes = Vec::with_capacity(records.len());
         let mut moved = Vec::new();
+        // In force when it is dropped, which is before anybody is told.
+        let mut revoked = self.revocations.change();
         for (key, record) in &records {
             // A stage whose record is gone has been passed all the same.
             moved.extend(
@@ -271,8 +282,16 @@ impl Registrar {
                     .transpose()?
                     .flatten(),
             );
+            match changes::revocation(key, record.as_ref(), self.revocations.key())? {
+                None => {}
+                Some(RevocationChange::Put(named, digest, revocation)) => {
+                    revoked.put(named, digest, revocation);
+                }
+                Some(RevocationChange::Removed(digest)) => revoked.remove(&digest),
+            }
             changes.extend(changes::change(key, record.as_ref())?);
         }
+        drop(revoked);
         self.restore(moved);
         for change in in_order(moved::told(changes)) {
             ledger.owners.note(&change);
@@ -286,14 +305,21 @@ impl Registrar {
         let mut moved = Vec::new();
         let mut owners = Owners::default();
         let successor = self.index.successor();
+        let mut revoked = self.revocations.renew();
         let revision = self.store.load(&mut |key, record| {
             moved.extend(changes::moved_plan(&key, &record)?);
+            if let Some(RevocationChange::Put(named, digest, revocation)) =
+                changes::revocation(&key, Some(&record), self.revocations.key())?
+            {
+                revoked.put(named, digest, revocation);
+            }
             if let Some(change) = changes::change(&key, Some(&record))? {
                 owners.note(&change);
                 successor.add(change);
             }
             Ok(())
         })?;
+        revoked.finish();
         self.restore(moved);
         successor.take_over();
         *ledger = Ledger {

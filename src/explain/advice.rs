@@ -3,6 +3,7 @@
 //! A reason says which check failed; here stand the two sides of the comparison: what came, what is accepted, and the
 //! line that says so. Advice is for operators, so it may name what callers are never told.
 
+mod of_revocations;
 mod of_terms;
 mod of_tokens;
 
@@ -81,6 +82,8 @@ impl Case<'_> {
             ),
             Cause::KeysUnavailable => self.of_keys(),
             Cause::VerificationOverloaded(overdrawn) => self.of_overload(*overdrawn),
+            Cause::Revoked => self.of_revocation(),
+            Cause::RevocationsUnavailable => self.of_missing_list(),
             Cause::Identity(error) => self.of_identity(*error),
             Cause::Subscription(error) => self.of_subscription(*error, denial),
             Cause::PlanNotSelected => self.of_selection(),

@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
-use crate::access::{self, Fact, Observer, PlanOutcome, RequestView};
+use crate::access::{self, Fact, Observer, PlanOutcome, RequestView, RevokedBy};
 use crate::api::{Api, Plan, Route};
 use crate::credential::Credential;
 use crate::issuer::Issuer;
 use crate::limit::Standing;
+use crate::revocation;
 use crate::secret::Secret;
 use crate::subscription::{ApiKey, Application, Subscription};
 use crate::time::UnixTime;
@@ -34,6 +35,8 @@ pub(super) struct Record {
     pub(super) issuer: Option<usize>,
     /// What the token passed.
     pub(super) checks: Checks,
+    /// What has taken the token back.
+    pub(super) revoked: Option<(revocation::Found, RevokedBy)>,
     pub(super) caller: Option<Arc<access::Verdict>>,
     /// Looked for or not; found or not.
     pub(super) application: Option<Option<Arc<Application>>>,
@@ -101,6 +104,7 @@ impl Observer for Record {
             }
             Fact::Credential(Credential::ApiKey(key)) => self.key_source = Some(key.source.to_string()),
             Fact::ApiKey(key) => self.api_key = Some(Arc::clone(key)),
+            Fact::Revoked(entry, by) => self.revoked = Some((entry, by)),
             Fact::Caller(verdict) => self.caller = Some(Arc::clone(verdict)),
             Fact::Application(application) => self.application = Some(application.map(Arc::clone)),
             Fact::Subscription(subscription) => self.subscription = Some(Arc::clone(subscription)),

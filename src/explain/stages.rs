@@ -96,7 +96,11 @@ fn stage_of(denial: &Denial) -> &'static str {
         Cause::Request(_) => "request",
         Cause::RouteNotFound | Cause::MethodNotAllowed { .. } => "route",
         Cause::Credential(_) => "credential",
-        Cause::Token(_) | Cause::KeysUnavailable | Cause::VerificationOverloaded(_) => "token",
+        Cause::Token(_)
+        | Cause::KeysUnavailable
+        | Cause::VerificationOverloaded(_)
+        | Cause::Revoked
+        | Cause::RevocationsUnavailable => "token",
         Cause::ApiKey(_) => "api_key",
         Cause::Identity(_) => "identity",
         // Without a credential there is no stage in which a subscription is looked for.
@@ -588,6 +592,7 @@ impl Case<'_> {
                 let of_plan = (plan.life.at(self.now) == api::Stage::Closed).then(|| self.plan_record(plan));
                 of_plan.unwrap_or_else(|| self.terms_record(*error, application, &plan.id))
             }
+            (Cause::Revoked, _) => self.revocation_record(),
             _ => None,
         };
         Denied {

@@ -10,8 +10,10 @@ use arc_swap::{ArcSwapOption, Guard};
 use super::approval::Approval;
 use super::attempt::Attempt;
 use super::quarantine::{Suspicion, Terms, suspicion};
+use super::revocation_list::ListKey;
 use super::{Issuer, KeyAddress, KeySource};
 use crate::id::IssuerName;
+use crate::revocation::List;
 use crate::time::UnixTime;
 use crate::token::{Fingerprint, Jwks, Key, KeyHistory, KeySet, Skipped};
 
@@ -46,6 +48,8 @@ pub struct KeyRing {
     rings: papaya::HashMap<(IssuerName, KeyAddress), Arc<Ring>>,
     /// Keys of files come in a new ring with every snapshot; what is known of each is here.
     histories: papaya::HashMap<KeyName, Arc<KeyHistory>>,
+    /// What issuers have taken back.
+    pub(super) lists: papaya::HashMap<ListKey, Arc<List>>,
 }
 
 /// Whose key, under which id, and what it is made of.
@@ -233,6 +237,7 @@ impl KeyRing {
 
     /// Drops the rings that no issuer uses any more, and what is known of keys of files that are gone.
     pub fn retain(&self, issuers: &[Arc<Issuer>]) {
+        self.retain_lists(issuers);
         self.histories.pin().retain(|(name, ..), history| {
             issuers.iter().any(|issuer| {
                 let held = || issuer.ring.held();

@@ -3,6 +3,7 @@
 //! request; keys that are fetched come later, into the ring that the issuer shares with other snapshots.
 
 mod fetched;
+mod revocation_list;
 
 use std::sync::Arc;
 
@@ -94,6 +95,7 @@ fn draft(
         secrets,
         leeway,
         max_lifetime,
+        revocation_list,
         required_claims,
         scopes_claim,
         client_id_claims,
@@ -169,6 +171,7 @@ fn draft(
     } else {
         secrets::compile(secrets, allowed, inputs, mistakes).map(|keys| of_files(&id, keys, inputs))
     };
+    let revocations = revocation_list.and_then(|list| revocation_list::compile(&id, list, inputs, mistakes));
     // Without keys there is a mistake; the draft still stands for the issuer, so that plans which name it are not blamed.
     let (source, ring) = found.unwrap_or_else(|| (KeySource::Files(Vec::new()), Arc::default()));
     Draft {
@@ -178,6 +181,7 @@ fn draft(
             rules,
             source,
             ring,
+            revocations: revocations.map(Box::new),
         }),
         audiences: Said::new(audiences, &audience_from, shared.audience.as_deref(), mistakes),
         audience_optional: audience_optional.is_some_and(|optional| optional.value),

@@ -5,7 +5,11 @@
 //! configured names or closed sets; the one exception is `kid`, which comes from the key set of a configured issuer,
 //! and no label ever comes from a request.
 
+mod revocations;
+
 use std::time::Duration;
+
+pub use revocations::{REVOCATION_LIST_AGE, REVOCATION_LIST_ENTRIES, REVOCATION_LIST_REFRESHES, REVOCATIONS};
 
 use super::histogram::{Buckets, Histogram};
 use super::instrument::{Counter, Gauge, Instrument, Level};
@@ -426,6 +430,10 @@ pub const ALL: &[Description] = &[
     LIMIT_KEYS_FORGOTTEN.describe(),
     LIMIT_UNCOUNTED.describe(),
     COUNTS_KEPT.describe(),
+    REVOCATIONS.describe(),
+    REVOCATION_LIST_REFRESHES.describe(),
+    REVOCATION_LIST_AGE.describe(),
+    REVOCATION_LIST_ENTRIES.describe(),
     TOKEN_CACHE_HITS.describe(),
     TOKEN_CACHE_MISSES.describe(),
     TOKEN_CACHE_STALE.describe(),

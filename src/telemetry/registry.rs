@@ -68,6 +68,14 @@ pub struct Telemetry {
     pub jwks_quarantined: GaugeFamily<1>,
     /// [`names::KEY_LAST_USED`]: `issuer`, `kid`.
     pub key_last_used: GaugeFamily<2>,
+    /// [`names::REVOCATIONS`].
+    pub revocations: Arc<Gauge>,
+    /// [`names::REVOCATION_LIST_REFRESHES`]: `issuer`, `result`.
+    pub revocation_list_refreshes: CounterFamily<2>,
+    /// [`names::REVOCATION_LIST_AGE`]: `issuer`.
+    pub revocation_list_age: GaugeFamily<1>,
+    /// [`names::REVOCATION_LIST_ENTRIES`]: `issuer`.
+    pub revocation_list_entries: GaugeFamily<1>,
     /// [`names::TOKEN_CACHE_HITS`].
     pub token_cache_hits: Arc<Counter>,
     /// [`names::TOKEN_CACHE_MISSES`].
@@ -152,6 +160,10 @@ impl Telemetry {
             jwks_keys: registrar.family(&names::JWKS_KEYS)?,
             jwks_quarantined: registrar.family(&names::JWKS_QUARANTINED)?,
             key_last_used: registrar.family(&names::KEY_LAST_USED)?,
+            revocations: registrar.single(&names::REVOCATIONS)?,
+            revocation_list_refreshes: registrar.family(&names::REVOCATION_LIST_REFRESHES)?,
+            revocation_list_age: registrar.family(&names::REVOCATION_LIST_AGE)?,
+            revocation_list_entries: registrar.family(&names::REVOCATION_LIST_ENTRIES)?,
             token_cache_hits: registrar.single(&names::TOKEN_CACHE_HITS)?,
             token_cache_misses: registrar.single(&names::TOKEN_CACHE_MISSES)?,
             token_cache_stale: registrar.single(&names::TOKEN_CACHE_STALE)?,

@@ -43,6 +43,8 @@ pub(super) struct Window {
     pub(super) from: UnixTime,
     /// The first moment at which it is good no longer: `exp` and the leeway.
     pub(super) until: UnixTime,
+    /// When it was issued, if it says so.
+    pub(super) issued: Option<UnixTime>,
 }
 
 /// Times and required claims, in the order of RFC 7519's sections; the first failure answers. What is
@@ -78,6 +80,7 @@ pub(super) fn judge(claims: &Object<'_>, rules: &Rules, now: UnixTime) -> Result
     Ok(Window {
         from,
         until: expires.plus(leeway),
+        issued,
     })
 }
 

@@ -258,6 +258,11 @@ impl<'t> VerifiedToken<'t> {
         self.window.until
     }
 
+    /// When it was issued, if it says so: `iat`.
+    pub const fn issued_at(&self) -> Option<UnixTime> {
+        self.window.issued
+    }
+
     /// The audience, well formed.
     pub fn audience(&self) -> Audience<'_> {
         claims::audience(&self.claims).unwrap_or(Audience::Absent)

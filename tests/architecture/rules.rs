@@ -19,7 +19,15 @@ pub(crate) const LAYERS: [Layer; 9] = [
     },
     Layer {
         name: "mechanism",
-        modules: &["config", "credential", "mint", "route", "telemetry", "token"],
+        modules: &[
+            "config",
+            "credential",
+            "mint",
+            "revocation",
+            "route",
+            "telemetry",
+            "token",
+        ],
         reason: "each solves one problem that has nothing to do with gateways, alone",
     },
     Layer {

@@ -36,12 +36,16 @@ pub(crate) struct Row {
 }
 
 /// Codes that no row can bring about, and why.
-const UNREACHED: [(Code, &str); 3] = [
+const UNREACHED: [(Code, &str); 4] = [
     (
         Code::InternalError,
         "no request is known that makes the gateway fail; one that is becomes a bug and a row",
     ),
     (Code::VerificationOverloaded, "takes a flood: `floods.rs`"),
+    (
+        Code::RevocationsUnavailable,
+        "takes an issuer without its list: `revocations/lists.rs`",
+    ),
     (
         Code::UpstreamUnavailable,
         "an upstream has at least one peer and the last failure to connect answers 502",

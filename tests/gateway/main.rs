@@ -28,6 +28,7 @@ mod metrics;
 mod operate;
 mod relay;
 mod reload;
+mod revocations;
 mod start;
 mod upstreams;
 mod world;

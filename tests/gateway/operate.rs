@@ -9,6 +9,7 @@ mod hostile;
 mod keys;
 mod life;
 mod lists;
+mod revocations;
 mod tls;
 mod ways;
 

@@ -15,6 +15,7 @@ use crate::api::Stages;
 use crate::config::parse;
 use crate::issuer::{KeyRing, Terms};
 use crate::limit::Forgeries;
+use crate::revocation::Revocations;
 use crate::snapshot::{Inputs, Snapshot, compile};
 use crate::subscription::Index;
 use crate::time::UnixTime;
@@ -72,6 +73,7 @@ impl Gateway {
             verdicts: &self.verdicts,
             forgeries: &Forgeries::default(),
             counting: crate::access::Counting::Takes(&crate::limit::LocalCounters::default()),
+            revocations: &Revocations::default(),
         };
         let mut headers = HeaderMap::new();
         let field = format!("Bearer {token}").parse().unwrap();

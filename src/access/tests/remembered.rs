@@ -19,6 +19,7 @@ use crate::config::parse;
 use crate::issuer::{Approval, KeyRing, KeySource, Terms};
 use crate::limit::Forgeries;
 use crate::mint::SigningKey;
+use crate::revocation::{ALWAYS, Named, Revocation, Revocations};
 use crate::snapshot::{Inputs, Snapshot, compile};
 use crate::subscription::Index;
 use crate::time::UnixTime;
@@ -69,6 +70,12 @@ enum Step {
     },
     /// The application's tokens are for somebody else.
     Rename { audience: &'static str },
+    /// Somebody takes tokens back, or thinks better of it; in the issuer's name, or the operator's.
+    Revoke {
+        named: usize,
+        issued_before: i64,
+        is_taken_back: bool,
+    },
     /// The clock goes on or back.
     Clock { seconds: i64 },
 }
@@ -79,6 +86,7 @@ struct Life {
     key_ring: KeyRing,
     index: Index,
     verdicts: Cache<Arc<Verdict>>,
+    revocations: Revocations,
     now: UnixTime,
 }
 
@@ -96,6 +104,7 @@ impl Life {
             key_ring,
             index,
             verdicts: Cache::new(8),
+            revocations: Revocations::default(),
             now: NOW,
         }
     }
@@ -121,6 +130,28 @@ impl Life {
                     application.standing.audience = Some((*audience).into());
                 }
                 self.index.admit(&declared);
+            }
+            Step::Revoke {
+                named,
+                issued_before,
+                is_taken_back,
+            } => {
+                let (named, name) = [
+                    (Named::Subject, "alice"),
+                    (Named::Client, "app"),
+                    (Named::Key, "k0"),
+                    (Named::Key, "k1"),
+                    (Named::Issuer, ""),
+                ][named % 5];
+                let digest = self.revocations.key().digest(named, "acme", name);
+                let revocation = Revocation {
+                    issued_before: UnixTime::from_seconds(SECONDS + issued_before),
+                    expires_at: ALWAYS,
+                };
+                match is_taken_back {
+                    true => self.revocations.change().put(named, digest, revocation),
+                    false => self.revocations.change().remove(&digest),
+                }
             }
             Step::Clock { seconds } => self.now = UnixTime::from_seconds(self.now.seconds() + seconds),
         }
@@ -164,6 +195,7 @@ impl Life {
             verdicts,
             forgeries: &Forgeries::default(),
             counting: crate::access::Counting::Takes(&crate::limit::LocalCounters::default()),
+            revocations: &self.revocations,
         };
         let mut headers = HeaderMap::new();
         headers.insert(
@@ -263,6 +295,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(role, step, audience_from, leeway)| Step::Configure { role, step, audience_from, leeway }),
         1 => prop_oneof![Just("own"), Just("app"), Just("orders")]
             .prop_map(|audience| Step::Rename { audience }),
+        1 => (0..5_usize, prop_oneof![Just(0), Just(1), Just(121)], any::<bool>())
+            .prop_map(|(named, issued_before, is_taken_back)| Step::Revoke { named, issued_before, is_taken_back }),
         1 => (-200..400_i64).prop_map(|seconds| Step::Clock { seconds }),
     ]
 }

@@ -15,6 +15,7 @@ use crate::api::Stages;
 use crate::config::parse;
 use crate::issuer::KeyRing;
 use crate::limit::Forgeries;
+use crate::revocation::Revocations;
 use crate::snapshot::{Inputs, Snapshot, compile};
 use crate::subscription::Index;
 use crate::time::UnixTime;
@@ -26,6 +27,7 @@ pub(super) struct Scene {
     verdicts: Cache<Arc<Verdict>>,
     pub(super) forgeries: Forgeries,
     pub(super) counters: crate::limit::LocalCounters,
+    pub(super) revocations: Revocations,
 }
 
 // === impl Scene ===
@@ -56,6 +58,7 @@ impl Scene {
             verdicts: Cache::new(64),
             forgeries: Forgeries::default(),
             counters: crate::limit::LocalCounters::default(),
+            revocations: Revocations::default(),
         }
     }
 
@@ -83,6 +86,7 @@ impl Scene {
             verdicts: &self.verdicts,
             forgeries: &self.forgeries,
             counting: crate::access::Counting::Takes(&self.counters),
+            revocations: &self.revocations,
         };
         let view = RequestView {
             method: &request.method,

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{DAY, HOUR, MINUTE, SECOND, claim_mapping};
+use super::{DAY, HOUR, MINUTE, SECOND, claim_mapping, revocation_list};
 use crate::config::place::Located;
 use crate::config::schema::{
     AudienceSource, Audiences, Issuer, IssuerKey, IssuerSecret, Jwks, SecretEncoding, TokenProfile,
@@ -34,6 +34,7 @@ pub(super) static ISSUER: Shape = Shape {
         Key::Value("token_profile"),
         Key::Value("use_default_claim_mapping"),
         Key::Table("claim_mapping", &claim_mapping::OF_ISSUER),
+        Key::Table("revocation_list", &revocation_list::REVOCATION_LIST),
         Key::Later("introspection"),
     ],
 };
@@ -97,6 +98,7 @@ pub(super) fn issuer(value: Value<'_>) -> Option<Issuer> {
             |value| value.duration(Duration::ZERO..=LEEWAY_MAX),
             LEEWAY,
         ),
+        revocation_list: table.optional("revocation_list", revocation_list::revocation_list),
         max_lifetime: table.optional("max_lifetime", |value| value.duration(SECOND..=Duration::MAX)),
         required_claims: table.optional("required_claims", Value::texts),
         scopes_claim: table.optional("scopes_claim", Value::text),

@@ -9,7 +9,8 @@ use super::openapi::object;
 use super::problem::Problem;
 use super::views::shown;
 use crate::issuer::{
-    Attempt, AttemptResult, HeldKeys, Issuer, KeyAddress, KeyFileKind, KeySource, Quarantined, Trouble,
+    Attempt, AttemptResult, HeldKeys, Issuer, KeyAddress, KeyFileKind, KeySource, ListSource, Quarantined,
+    Trouble,
 };
 use crate::time::{Clock, UnixTime};
 use crate::token::{Algorithm, Key, Skipped};
@@ -62,6 +63,18 @@ fn issuer(issuer: &Issuer, now: UnixTime) -> Value {
         "quarantined": attempt.as_deref().and_then(quarantined),
         "keys": keys.collect::<Vec<_>>(),
         "skipped": skipped.collect::<Vec<_>>(),
+        "revocation_list": issuer.revocations.as_deref().map(|source| revocation_list(source, now)),
+    })
+}
+
+/// What the issuer has taken back, as far as it is known, and whether tokens are judged at all.
+fn revocation_list(source: &ListSource, now: UnixTime) -> Value {
+    let held = source.list.held();
+    json!({
+        "url": source.schedule.url.to_string(),
+        "usable": source.when.usable(held.as_deref(), now).is_ok(),
+        "fetched_at": held.as_ref().map(|held| shown(held.fetched_at())),
+        "entries": held.as_ref().map(|held| held.table().len()),
     })
 }
 
@@ -192,6 +205,13 @@ pub(super) fn schema() -> Value {
         }),
         &["kind"],
     );
+    let list = object(
+        json!({
+            "url": text, "usable": { "type": "boolean" }, "fetched_at": time,
+            "entries": { "type": ["integer", "null"], "minimum": 0 },
+        }),
+        &["url", "usable", "fetched_at", "entries"],
+    );
     let skipped = object(json!({ "kid": maybe, "reason": text }), &["kid", "reason"]);
     object(
         json!({
@@ -201,6 +221,7 @@ pub(super) fn schema() -> Value {
             "last_fetch": nullable(fetch), "next_fetch": time, "quarantined": nullable(quarantined),
             "keys": { "type": "array", "items": keys },
             "skipped": { "type": "array", "items": skipped },
+            "revocation_list": nullable(list),
         }),
         &[
             "name",
@@ -214,6 +235,7 @@ pub(super) fn schema() -> Value {
             "quarantined",
             "keys",
             "skipped",
+            "revocation_list",
         ],
     )
 }

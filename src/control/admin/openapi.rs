@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::keys;
 use super::operations::{Field, Operation, operations};
 use super::problem::CODES;
-use super::{configuration, explaining, issuers};
+use super::{configuration, explaining, issuers, revocations};
 use crate::api::{Security, Stage};
 
 /// The document.
@@ -142,6 +142,7 @@ fn query_schema(name: &str) -> Value {
         "limit" => json!({ "type": "integer", "minimum": 1, "maximum": 1000, "default": 100 }),
         "before" => json!({ "type": "integer", "minimum": 0 }),
         "status" => reference("Status"),
+        "all" => json!({ "enum": ["true", "false"] }),
         _ => json!({ "type": "string" }),
     }
 }
@@ -149,7 +150,7 @@ fn query_schema(name: &str) -> Value {
 fn all_schemas(codes: &[&str]) -> Value {
     let mut all = schemas(codes);
     if let Some(all) = all.as_object_mut() {
-        let more = keys::schemas().into_iter();
+        let more = keys::schemas().into_iter().chain(revocations::schemas());
         all.extend(more.map(|(name, schema)| (name.to_owned(), schema)));
     }
     all
@@ -258,7 +259,7 @@ pub(super) fn list(items: Value) -> Value {
     )
 }
 
-fn page(schema: &str) -> Value {
+pub(super) fn page(schema: &str) -> Value {
     object(
         json!({
             "items": { "type": "array", "items": reference(schema) },

@@ -5,7 +5,7 @@ use axum::routing::MethodFilter;
 
 use super::call::{Answer, Call};
 use super::problem::Problem;
-use super::{configuration, explaining, issuers, keys, openapi, plans, subscribers, views};
+use super::{configuration, explaining, issuers, keys, openapi, plans, revocations, subscribers, views};
 
 /// One operation.
 pub(super) struct Operation {
@@ -86,6 +86,7 @@ const PAGE: &[&str] = &["after", "limit"];
 pub(super) fn operations() -> Vec<Operation> {
     let mut all = most();
     all.extend(keys::operations());
+    all.extend(revocations::operations());
     all
 }
 

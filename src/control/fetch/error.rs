@@ -5,7 +5,7 @@
 
 use std::{error::Error, io, time::Duration};
 
-use super::{JWKS_BYTES_MAX, JwksUrl, REDIRECTS_MAX};
+use super::{JwksUrl, REDIRECTS_MAX};
 use crate::issuer::{DiscoveryError, JwksUrlError};
 
 /// Characters of an underlying error in a message: enough for the longest that a library writes about itself.
@@ -42,8 +42,8 @@ pub enum FetchError {
     Proxy { url: String, detail: String },
     #[error("{url}: the answer is compressed (Content-Encoding), which was not asked for")]
     Encoding { url: String },
-    #[error("{url}: the answer is larger than {JWKS_BYTES_MAX} bytes")]
-    TooLarge { url: String },
+    #[error("{url}: the answer is larger than {bytes_max} bytes")]
+    TooLarge { url: String, bytes_max: usize },
     #[error("{url}: the answer broke off: {detail}")]
     Body { url: String, detail: String },
 }

@@ -11,6 +11,8 @@ use tokio::{
 };
 
 use super::*;
+use crate::issuer::ListSchedule;
+use crate::revocation::{Format, LIST_BYTES_MAX};
 
 /// Larger than anything that is accepted.
 const HUGE: usize = 2 * JWKS_BYTES_MAX;
@@ -391,4 +393,41 @@ async fn it_says_who_asks_and_for_what() {
             &format!("user-agent: {USER_AGENT}"),
         ]
     );
+}
+
+#[tokio::test]
+async fn a_list_is_asked_for_by_its_name_and_has_bounds_of_its_own() {
+    let schedule = |issuer: &Issuer| ListSchedule {
+        url: issuer.url("http"),
+        via: Via::default(),
+        format: Format::Json,
+        refresh_interval: Duration::from_secs(1),
+    };
+    let fetcher = fetcher(Duration::from_secs(5));
+    let fields = "Content-Length: 2\r\nETag: \"v1\"\r\n";
+    let mut issuer = Issuer::answering(answer("200 OK", fields, b"{}"), Then::Close).await;
+    let first = fetcher.list(&schedule(&issuer), None).await.unwrap();
+    assert_eq!(first.body.as_deref(), Some(&b"{}"[..]));
+    let asked = issuer.requests.recv().await.unwrap();
+    assert!(
+        asked.contains("accept: application/json\r\n") && !asked.contains("if-none-match"),
+        "{asked}"
+    );
+    let known = first.validator.unwrap();
+    fetcher.list(&schedule(&issuer), Some(&known)).await.unwrap();
+    let asked = issuer.requests.recv().await.unwrap();
+    assert!(asked.contains("if-none-match: \"v1\"\r\n"), "{asked}");
+    // It is the same; whoever has not asked for that by name is not told so.
+    let unchanged = Issuer::answering(answer("304 Not Modified", "", b""), Then::Close).await;
+    let same = fetcher.list(&schedule(&unchanged), Some(&known)).await.unwrap();
+    assert_eq!((same.body, same.validator), (None, Some(known)));
+    let unasked = fetcher.list(&schedule(&unchanged), None).await;
+    assert_eq!(unasked.err().map(|error| error.cause()), Some("redirect"));
+    // Longer than any key set, and not without an end.
+    for (length, cause) in [(LIST_BYTES_MAX, None), (LIST_BYTES_MAX + 1, Some("too_large"))] {
+        let body = vec![b' '; length];
+        let issuer = Issuer::answering(answer("200 OK", "", &body), Then::Close).await;
+        let fetched = fetcher.list(&schedule(&issuer), None).await;
+        assert_eq!(fetched.err().map(|error| error.cause()), cause, "{length}");
+    }
 }

@@ -192,6 +192,7 @@ fn registrar(store: &Arc<Memory>) -> (Registrar, Arc<Index>) {
         Arc::clone(&index),
         cell,
         stages,
+        Arc::default(),
     )
     .unwrap();
     (registrar, index)

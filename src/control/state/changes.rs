@@ -3,11 +3,13 @@
 //! A record that makes no sense is an error, and whoever loads it stops: to leave it out would be to forget somebody.
 
 use super::records::{
-    self, ApiKeyRecord, ApplicationRecord, PlanStage, PlanStageRecord, SubscriptionRecord, SubscriptionStatus,
+    self, ApiKeyRecord, ApplicationRecord, PlanStage, PlanStageRecord, RevocationRecord, SubscriptionRecord,
+    SubscriptionStatus,
 };
 use super::store::{Key, Kind, StoreError, Versioned};
 use crate::api::Stage;
 use crate::id::{ApplicationId, IssuerName, PlanId};
+use crate::revocation::{ALWAYS, Digest, DigestKey, Named, Revocation};
 use crate::subscription::{ApiKeyEntry, ApplicationEntry, Change, Status, SubscriptionEntry};
 use crate::time::UnixTime;
 
@@ -59,7 +61,7 @@ pub fn change(key: &Key, record: Option<&Versioned>) -> Result<Option<Change>, S
                 entry,
             }
         }
-        // A plan's stage is for the plan's cell: see `moved_plan`.
+        // A plan's stage is for the plan's cell, a revocation for their set: see `moved_plan` and `revocation`.
         Kind::PlanStage | Kind::Revocation | Kind::Idempotency => return Ok(None),
     };
     Ok(Some(change))
@@ -86,6 +88,43 @@ pub fn moved_plan(key: &Key, record: &Versioned) -> Result<Option<(PlanId, Stage
         stage,
         UnixTime::from_millis(changed_at),
     )))
+}
+
+/// What a record of a revocation says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RevocationChange {
+    /// It is there.
+    Put(Named, Digest, Revocation),
+    /// It is not there any more.
+    Removed(Digest),
+}
+
+/// What a record says was revoked, or that nothing is any more; nothing if the record is of something else.
+///
+/// # Errors
+/// [`StoreError::Damaged`] when it makes no sense, or is not about what it is found by.
+pub fn revocation(
+    key: &Key,
+    record: Option<&Versioned>,
+    digests: &DigestKey,
+) -> Result<Option<RevocationChange>, StoreError> {
+    if key.kind != Kind::Revocation {
+        return Ok(None);
+    }
+    let digest: Digest = key.id.parse().map_err(|_| unreadable(key))?;
+    let Some(record) = record else {
+        return Ok(Some(RevocationChange::Removed(digest)));
+    };
+    let record: RevocationRecord = records::read(&key.to_string(), record)?;
+    let (named, name) = record.named.parts();
+    if digests.digest(named, &record.issuer, name) != digest {
+        return Err(unreadable(key));
+    }
+    let revocation = Revocation {
+        issued_before: record.issued_before.map_or(ALWAYS, UnixTime::from_millis),
+        expires_at: UnixTime::from_millis(record.expires_at),
+    };
+    Ok(Some(RevocationChange::Put(named, digest, revocation)))
 }
 
 /// The status as decisions know it.

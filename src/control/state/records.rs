@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::store::{StoreError, Versioned};
+use crate::revocation::Named;
 
 /// A registered caller; its id is the record's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -116,6 +117,55 @@ pub enum PlanStage {
     Published,
     Deprecated,
     Closed,
+}
+
+/// Tokens of an issuer that were taken back; the record's id is the digest of what it names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RevocationRecord {
+    /// Whose tokens.
+    pub issuer: String,
+    /// Which of them.
+    #[serde(rename = "names")]
+    pub named: RevokedName,
+    /// Those that were issued before; nothing: whenever it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued_before: Option<i64>,
+    /// No token that it names can be alive from then on.
+    pub expires_at: i64,
+    /// When it was asked for last.
+    pub revoked_at: i64,
+}
+
+/// What a revocation names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RevokedName {
+    /// One token, by its `jti`.
+    Jti(String),
+    /// Tokens of a subject.
+    Subject(String),
+    /// Tokens of a client.
+    Client(String),
+    /// Tokens that a key has signed, by its id.
+    KeyId(String),
+    /// Every token of the issuer.
+    All,
+}
+
+// === impl RevokedName ===
+
+impl RevokedName {
+    /// Its kind and its text.
+    pub fn parts(&self) -> (Named, &str) {
+        match self {
+            Self::Jti(jti) => (Named::Token, jti),
+            Self::Subject(subject) => (Named::Subject, subject),
+            Self::Client(client) => (Named::Client, client),
+            Self::KeyId(kid) => (Named::Key, kid),
+            Self::All => (Named::Issuer, ""),
+        }
+    }
 }
 
 /// What was answered to a request that carries an idempotency key; the record's id is that key.

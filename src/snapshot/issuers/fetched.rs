@@ -43,15 +43,9 @@ pub(super) fn compile(
         allow_full_replacement,
     } = jwks;
     let before = mistakes.len();
-    let authorities = ca_file.and_then(|file| authorities(&file, inputs, mistakes));
-    let proxy = proxy.and_then(|proxy| {
-        ProxyUrl::parse(&proxy.value)
-            .map_err(|error| mistakes.push(mistake(&proxy, "the proxy", error)))
-            .ok()
-    });
     let via = Via {
-        authorities,
-        proxy,
+        authorities: ca_file.and_then(|file| authorities(&file, inputs, mistakes)),
+        proxy: proxy.and_then(|proxy| through(&proxy, mistakes)),
         follow_redirects,
         danger_allow_http,
     };
@@ -87,7 +81,18 @@ pub(super) fn compile(
     Some((KeySource::Jwks(Box::new(schedule)), ring))
 }
 
-fn authorities(file: &Located<PathBuf>, inputs: Inputs<'_>, mistakes: &mut Mistakes) -> Option<Authorities> {
+/// The proxy that an operator names; nothing, if it is none.
+pub(super) fn through(proxy: &Located<String>, mistakes: &mut Mistakes) -> Option<ProxyUrl> {
+    ProxyUrl::parse(&proxy.value)
+        .map_err(|error| mistakes.push(mistake(proxy, "the proxy", error)))
+        .ok()
+}
+
+pub(super) fn authorities(
+    file: &Located<PathBuf>,
+    inputs: Inputs<'_>,
+    mistakes: &mut Mistakes,
+) -> Option<Authorities> {
     let text = inputs.files.read(&file.value).map_err(|error| error.to_string());
     let read = text.and_then(|text| Authorities::from_pem(&text).map_err(|error| error.to_string()));
     read.map_err(|error| {

@@ -11,6 +11,7 @@ use crate::access::{DataPlane, RequestView, evaluate};
 use crate::api::{Api, Security};
 use crate::issuer::{KeyRing, KeySource};
 use crate::limit::{Forgeries, ForgeryBudget, Share};
+use crate::revocation::Revocations;
 use crate::snapshot::{AccessLogSettings, Snapshot};
 use crate::subscription::{Index, Status};
 use crate::token::{Algorithm, AlgorithmSet, Audience, Cache, TokenTypes};
@@ -156,6 +157,7 @@ fn staging_and_closed_plans_are_not_on_offer() {
             index: &index,
             verdicts: &Cache::new(0),
             forgeries: &Forgeries::default(),
+            revocations: &Revocations::default(),
             counting: crate::access::Counting::Takes(&crate::limit::LocalCounters::default()),
         };
         let request = RequestView {

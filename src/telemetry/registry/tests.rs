@@ -163,6 +163,10 @@ fn touched() -> Result<Telemetry, TelemetryError> {
         jwks_keys,
         jwks_quarantined,
         key_last_used,
+        revocations,
+        revocation_list_refreshes,
+        revocation_list_age,
+        revocation_list_entries,
         token_cache_hits,
         token_cache_misses,
         token_cache_stale,
@@ -205,6 +209,9 @@ fn touched() -> Result<Telemetry, TelemetryError> {
     jwks_keys.child(&["acme"]).set(3);
     jwks_quarantined.child(&["acme"]).set(1);
     key_last_used.child(&["acme", "2024-a"]).set(1_700_000_000);
+    revocation_list_refreshes.child(&["acme", "success"]).inc();
+    revocation_list_age.child(&["acme"]).set(30);
+    revocation_list_entries.child(&["acme"]).set(3);
     config_reloads.child(&["applied"]).inc();
     admin_sign_ins.child(&["admitted"]).inc();
     in_flight_requests.inc();
@@ -213,6 +220,7 @@ fn touched() -> Result<Telemetry, TelemetryError> {
         config_last_success,
         subscriptions,
         applications,
+        revocations,
         store_failing,
         counts_kept,
     ] {
