@@ -397,7 +397,7 @@ mod tests {
 
     #[test]
     fn every_side_is_found_by_its_name() {
-        assert_eq!(Side::names().filter_map(Side::parse).count(), 10);
+        assert_eq!(Side::names().filter_map(Side::parse).count(), 12);
         assert!(Side::names().all(|name| Side::parse(name).is_some_and(|side| side.name() == name)));
     }
 

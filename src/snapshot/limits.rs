@@ -13,11 +13,14 @@ use crate::api::{Limited, Part, Security};
 use crate::config::{self, Located, Mistake, Mistakes, Place};
 use crate::id::PlanId;
 use crate::limit::{
-    Alignment, Bandwidth, Counters, Limits, OnExceed, Period, Quota, Rate, SpikeArrest, Subject, Terms, Zone,
+    Alignment, Bandwidth, Counters, LEVELS_MAX, Limits, OnExceed, Period, Quota, Rate, SpikeArrest, Subject,
+    Terms, Zone,
 };
 
 /// Each part is one more count on every request.
 const PARTS_MAX: usize = 4;
+/// With those of the API, the route and the application there are no more levels than are counted.
+const _: () = assert!(PARTS_MAX + 3 <= LEVELS_MAX);
 
 /// Limits under names.
 #[derive(Debug)]

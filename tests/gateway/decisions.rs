@@ -36,7 +36,7 @@ pub(crate) struct Row {
 }
 
 /// Codes that no row can bring about, and why.
-const UNREACHED: [(Code, &str); 4] = [
+const UNREACHED: [(Code, &str); 7] = [
     (
         Code::InternalError,
         "no request is known that makes the gateway fail; one that is becomes a bug and a row",
@@ -45,6 +45,12 @@ const UNREACHED: [(Code, &str); 4] = [
     (
         Code::RevocationsUnavailable,
         "takes an issuer without its list: `revocations/lists.rs`",
+    ),
+    (Code::RateLimited, "takes a limit that is used up: `limits/`"),
+    (Code::QuotaExceeded, "takes a limit that is used up: `limits/`"),
+    (
+        Code::ConcurrencyExceeded,
+        "takes a limit that is used up: `limits/`",
     ),
     (
         Code::UpstreamUnavailable,
