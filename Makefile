@@ -13,7 +13,7 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 CHECKS := fmt-check lint doc test-doc instructions test
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-doc endurance check lint fmt fmt-check doc bench instructions valgrind start load load-tools release-pgo fuzz fuzz-admin clean
+.PHONY: help setup demo run test test-doc endurance check lint fmt fmt-check doc bench instructions valgrind minting start load load-tools release-pgo fuzz fuzz-admin clean
 
 # $(call install,test,package): installs the package if the test fails.
 define install
@@ -91,6 +91,9 @@ instructions: setup ## instructions of decisions, against benches/instructions.t
 
 valgrind:
 	$(call install,command -v valgrind,valgrind)
+
+minting: setup ## how many tokens a core mints, beside the library's signatures
+	cargo bench --locked --bench minting
 
 start: setup ## how soon the gateway is ready, and what it holds in memory
 	cargo bench --locked --bench start
