@@ -452,6 +452,7 @@ pub const ALL: &[Description] = &[
     SUBSCRIPTIONS.describe(),
     APPLICATIONS.describe(),
     ADMIN_SIGN_INS.describe(),
+    TOKEN_REQUESTS.describe(),
     STORE_FAILING.describe(),
     STORE_FAILURES.describe(),
     ACCESS_LOG_LINES_DROPPED.describe(),
