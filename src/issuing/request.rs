@@ -66,11 +66,15 @@ impl Form {
         Some(value)
     }
 
-    /// The client's credentials: from `Authorization`, or from here, never from both.
+    /// The client's credentials: from `Authorization`, or from here, never from both. Those of `Authorization` can be
+    /// read in two ways: RFC 6749 section 2.3.1 has a client encode both parts as in a form, and half of all clients do not.
     ///
     /// # Errors
     /// [`Refusal::InvalidRequest`] if they are in two places, [`Refusal::InvalidClient`] if there are none.
-    pub fn client(&self, authorization: Option<Authorization>) -> Result<Credentials, Refusal> {
+    pub fn client(
+        &self,
+        authorization: Option<Authorization>,
+    ) -> Result<(Credentials, Option<Credentials>), Refusal> {
         let (id, secret) = (self.get("client_id"), self.get("client_secret"));
         if self.get("client_assertion").is_some() || self.get("client_assertion_type").is_some() {
             return Err(Refusal::InvalidRequest(
@@ -82,19 +86,26 @@ impl Form {
                 "the client's credentials are in two places",
             )),
             (Some(Authorization::Basic(basic)), id, None) => {
-                let basic = basic.form_decoded().ok_or(Refusal::InvalidClient)?;
+                let shown = basic.readings();
                 // RFC 6749 section 3.2.1 lets a client repeat its id; it must be the same.
+                let is_another = |id: &str| {
+                    let second = shown.1.as_ref();
+                    id != shown.0.id && second.is_none_or(|second| id != second.id)
+                };
                 match id {
-                    Some(id) if id != basic.id => Err(Refusal::InvalidRequest(
+                    Some(id) if is_another(id) => Err(Refusal::InvalidRequest(
                         "client_id is another one than that in Authorization",
                     )),
-                    Some(_) | None => Ok(basic),
+                    Some(_) | None => Ok(shown),
                 }
             }
             (Some(Authorization::Bearer(_)), ..) => Err(Refusal::InvalidRequest(
                 "clients show a secret here, by Basic or in the form; no token",
             )),
-            (None, Some(id), Some(secret)) => Credentials::new(id, secret).ok_or(Refusal::InvalidClient),
+            (None, Some(id), Some(secret)) => {
+                let shown = Credentials::new(id, secret).ok_or(Refusal::InvalidClient)?;
+                Ok((shown, None))
+            }
             (None, ..) => Err(Refusal::InvalidClient),
         }
     }
@@ -121,12 +132,13 @@ impl Credentials {
         Self::new(&decode(&self.id)?, &decode(&self.secret)?)
     }
 
-    /// As a client's, in `Authorization`.
-    ///
-    /// # Errors
-    /// [`Refusal::InvalidClient`].
-    pub fn of_client(&self) -> Result<Self, Refusal> {
-        self.form_decoded().ok_or(Refusal::InvalidClient)
+    /// As a client's, in `Authorization`: decoded, and as they are if that is something else.
+    fn readings(self) -> (Self, Option<Self>) {
+        match self.form_decoded() {
+            None => (self, None),
+            Some(decoded) if decoded.id == self.id && decoded.secret == self.secret => (self, None),
+            Some(decoded) => (decoded, Some(self)),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue};
 
 use super::Service;
-use crate::issuing::{Authorization, Client, Form, Refusal, TokenService, User};
+use crate::issuing::{Authorization, Client, Credentials, Form, Refusal, TokenService, User};
 use crate::limit::Attempt;
 use crate::snapshot::{HttpSettings, Snapshot};
 use crate::time::UnixTime;
@@ -112,8 +112,19 @@ impl Asked {
             return Err(Refusal::NotConfigured("no application has a client secret"));
         }
         let shown = form.client(self.authorization()?)?;
+        self.authenticated(issuing, &shown)
+    }
+
+    /// The application whose secret this is, by either reading of it.
+    pub(super) fn authenticated<'a>(
+        &'a self,
+        issuing: &'a TokenService,
+        (shown, otherwise): &(Credentials, Option<Credentials>),
+    ) -> Result<(&'a Client, &'a str), Refusal> {
         let attempt = self.attempt(Some(&shown.id))?;
-        let found = issuing.clients.authenticate(&shown);
+        let clients = &issuing.clients;
+        let found = clients.authenticate(shown);
+        let found = found.or_else(|| clients.authenticate(otherwise.as_ref()?));
         let found = found.ok_or(Refusal::InvalidClient)?;
         attempt.succeeded();
         self.judge_standing(found.0)?;
