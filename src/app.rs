@@ -278,7 +278,7 @@ impl App {
             .map(|bound| bound.address)
             .collect();
         if let Some(issuing) = issuing {
-            issuing.serve(&cell, &index, None, &telemetry)?;
+            issuing.serve(&cell, &index, administration.registrar(), &revoked, &telemetry)?;
         }
         let counters = counters as Arc<dyn Counters>;
         let spent = (&forgeries, &counters);

@@ -7,8 +7,10 @@ use super::StartError;
 use super::administration::present_tls;
 use super::bind::{Bound, bind};
 use crate::control::Publish;
-use crate::control::token_service::{TakeBack, TokenApi, serve};
+use crate::control::registrar::Registrar;
+use crate::control::token_service::{TokenApi, serve};
 use crate::proxy::Cell;
+use crate::revocation::Revocations;
 use crate::snapshot::{ProcessSettings, ServerTls};
 use crate::subscription::Index;
 use crate::telemetry::Telemetry;
@@ -38,7 +40,8 @@ impl Prepared {
         self,
         cell: &Arc<Cell>,
         index: &Arc<Index>,
-        taken_back: Option<Box<dyn TakeBack>>,
+        registrar: Option<Arc<Registrar>>,
+        revocations: &Arc<Revocations>,
         telemetry: &Arc<Telemetry>,
     ) -> Result<(), StartError> {
         let Self { bound, tls } = self;
@@ -51,7 +54,8 @@ impl Prepared {
         let api = TokenApi {
             cell: Arc::clone(cell) as Arc<dyn Publish>,
             index: Arc::clone(index),
-            taken_back,
+            registrar,
+            revocations: Arc::clone(revocations),
             telemetry: Arc::clone(telemetry),
         };
         Ok(serve(api, bound.listen()?, tls)?)

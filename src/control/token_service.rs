@@ -27,16 +27,16 @@ use who::Asked;
 
 use super::Publish;
 use super::door::{self, Connection, Door, Progress, Tls, read_body};
+use super::registrar::Registrar;
 use super::told::ToldByKind;
 use crate::issuer::{KeyFileKind, KeySource};
 use crate::issuing::Refusal;
 use crate::limit::Attempts;
+use crate::revocation::Revocations;
 use crate::snapshot::Snapshot;
 use crate::subscription::Index;
 use crate::telemetry::Telemetry;
 use crate::time::{Clock, UnixTime};
-
-pub use opaque::{TakeBack, TakenBack};
 
 /// Connections at a time.
 const CONNECTIONS_MAX: usize = 512;
@@ -58,7 +58,9 @@ pub struct TokenApi {
     /// Who is who.
     pub index: Arc<Index>,
     /// Where tokens are taken back; `None`: nowhere.
-    pub taken_back: Option<Box<dyn TakeBack>>,
+    pub registrar: Option<Arc<Registrar>>,
+    /// Which were.
+    pub revocations: Arc<Revocations>,
     /// Where it is counted.
     pub telemetry: Arc<Telemetry>,
 }

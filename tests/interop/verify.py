@@ -6,6 +6,10 @@ it should be ends this with an exception.
 
 import json
 import sys
+import warnings
+
+# authlib's own JOSE is to be replaced by joserfc, of the same author; it is what many still have.
+warnings.simplefilter("ignore")
 
 import jwt
 import requests

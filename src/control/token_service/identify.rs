@@ -5,9 +5,13 @@ use http::header::HeaderName;
 
 use super::who::Asked;
 use crate::id::ApplicationId;
-use crate::issuing::{Authorization, Client, Form, Refusal};
+use crate::identity::Identity;
+use crate::issuer::ListSource;
+use crate::issuing::{Authorization, Client, CustomIssuer, Form, Refusal};
+use crate::revocation::{Holder, Marks};
 use crate::subscription::{Application, SubscriptionError};
-use crate::token::{Scratch, UnverifiedToken};
+use crate::token::json::Value;
+use crate::token::{Scratch, UnverifiedToken, VerifiedToken};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
@@ -37,13 +41,7 @@ fn by_secret(asked: &Asked, basic: Authorization) -> Result<Identified<'_>, Refu
         return Err(Refusal::InvalidClient);
     }
     let shown = Form::default().client(Some(basic))?;
-    let attempt = asked.attempt(Some(&shown.id))?;
-    let (client, id) = issuing
-        .clients
-        .authenticate(&shown)
-        .ok_or(Refusal::InvalidClient)?;
-    attempt.succeeded();
-    asked.judge_standing(client)?;
+    let (client, id) = asked.authenticated(issuing, &shown)?;
     Ok(Identified {
         application: client.application.clone(),
         client_id: Some(id.to_owned()),
@@ -87,6 +85,9 @@ fn by_token<'a>(asked: &'a Asked, token: &str) -> Result<Identified<'a>, Refusal
         .mapping
         .apply(&issuer.issuer.name, &verified, names.names())
         .map_err(|_| refused)?;
+    if is_taken_back(asked, issuer, &verified, &identity)? {
+        return Err(refused);
+    }
     attempt.succeeded();
     let client_id = identity.client_id.as_deref();
     let found = index.identify(name_of(issuer), client_id, &names, |place| identity.asked(place));
@@ -98,7 +99,40 @@ fn by_token<'a>(asked: &'a Asked, token: &str) -> Result<Identified<'a>, Refusal
     }
 }
 
-fn name_of(issuer: &crate::issuing::CustomIssuer) -> &str {
+/// Whether an operator or the issuer has taken the token back; it is asked here as for a request.
+fn is_taken_back(
+    asked: &Asked,
+    issuer: &CustomIssuer,
+    token: &VerifiedToken<'_>,
+    identity: &Identity,
+) -> Result<bool, Refusal> {
+    let revocations = &asked.service.api.revocations;
+    let claims = token.claims();
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    let number = claims.get("jti").and_then(|jti| match jti {
+        Value::Number(jti) => Some(jti.to_string()),
+        _ => None,
+    });
+    let name = name_of(issuer);
+    let jti = text("jti").or(number.as_deref());
+    let marks = Marks::new(revocations.key(), name, jti, text("sub"), token.issued_at());
+    let holder = || Holder {
+        issuer: name,
+        subject: identity.subject.as_deref(),
+        client: identity.client_id.as_deref(),
+        key_id: token.key().kid(),
+    };
+    if marks.judge(revocations, holder).is_err() {
+        return Ok(true);
+    }
+    let Some(ListSource { list, when, .. }) = issuer.issuer.revocations.as_deref() else {
+        return Ok(false);
+    };
+    let judged = marks.judge_list(list, *when, revocations.key(), asked.now, holder);
+    Ok(judged.map_err(|_| Refusal::Busy)?.is_err())
+}
+
+fn name_of(issuer: &CustomIssuer) -> &str {
     issuer.issuer.name.as_str()
 }
 

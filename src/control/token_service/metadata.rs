@@ -43,7 +43,7 @@ pub(super) fn metadata(asked: &Asked) -> Result<Answer, Fault> {
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,
     });
-    if let (Some(members), true) = (body.as_object_mut(), asked.service.api.taken_back.is_some()) {
+    if let (Some(members), true) = (body.as_object_mut(), asked.service.api.registrar.is_some()) {
         members.insert("revocation_endpoint".to_owned(), at("/revoke").into());
         members.insert(
             "revocation_endpoint_auth_methods_supported".to_owned(),

@@ -6,40 +6,11 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Fault};
 use super::who::Asked;
+use crate::control::registrar::{Actor, NewRevocation};
 use crate::issuing::{Form, Refusal};
+use crate::revocation::{Holder, Marks};
 use crate::time::UnixTime;
 use crate::token::{Scratch, UnverifiedToken};
-
-/// A token of ours, as far as taking it back is concerned.
-#[derive(Debug, Clone, Copy)]
-pub struct TakenBack<'t> {
-    /// Whose token.
-    pub issuer: &'t str,
-    /// Its `jti`.
-    pub id: &'t str,
-    /// Its `sub`.
-    pub subject: &'t str,
-    /// Its `azp`.
-    pub client: Option<&'t str>,
-    /// The key that signed it.
-    pub key: &'t str,
-    /// When it was issued.
-    pub issued_at: UnixTime,
-    /// When it is over anyway.
-    pub expires_at: UnixTime,
-}
-
-/// Where tokens are taken back before their time.
-pub trait TakeBack: Send + Sync {
-    /// From now on it is good nowhere. Waits for the disk. `by` is the application that asks.
-    ///
-    /// # Errors
-    /// When it could not be kept; then it is still good.
-    fn take_back(&self, token: TakenBack<'_>, by: &str) -> Result<(), String>;
-
-    /// Whether it was taken back, by itself or with others.
-    fn is_taken_back(&self, token: TakenBack<'_>) -> bool;
-}
 
 /// A token of ours that is good.
 struct Own {
@@ -64,7 +35,7 @@ pub(super) fn introspect(asked: &Asked) -> Result<Answer, Fault> {
 /// `POST /revoke`: 200 also for what is unknown or over.
 pub(super) fn revoke(asked: &Asked) -> Result<Answer, Fault> {
     let issuing = asked.issuing()?;
-    let Some(taken_back) = &asked.service.api.taken_back else {
+    let Some(registrar) = &asked.service.api.registrar else {
         return Err(Refusal::NotConfigured("tokens cannot be taken back here: there is no [state]").into());
     };
     let form = asked.form()?;
@@ -76,19 +47,26 @@ pub(super) fn revoke(asked: &Asked) -> Result<Answer, Fault> {
         let what = "the token was issued to another application";
         return Err(Refusal::UnauthorizedClient(what).into());
     }
-    let Some(token) = own.named(issuing.issuer.as_str()) else {
-        return Ok(Answer::Nothing);
+    let taken = NewRevocation {
+        issuer: issuing.issuer.as_str().to_owned(),
+        jti: own.text("jti").map(ToOwned::to_owned),
+        exp: own.claims.get("exp").and_then(Value::as_i64),
+        subject: None,
+        client: None,
+        key_id: None,
+        all: None,
+        issued_before: None,
+        expires_at: None,
     };
-    taken_back
-        .take_back(token, client.application.as_str())
-        .map_err(|error| {
-            tracing::error!(event = "token_not_revoked", %error, "a token could not be taken back");
-            Fault::Refused(Refusal::Busy)
-        })?;
+    let actor = Actor(format!("token_service:{}", client.application));
+    registrar.revoke(&actor, &taken, None).map_err(|error| {
+        tracing::error!(event = "token_not_revoked", %error, "a token could not be taken back");
+        Fault::Refused(Refusal::Busy)
+    })?;
     tracing::info!(
         event = "token_revoked",
         application = %client.application,
-        jti = token.id,
+        jti = own.text("jti"),
         peer = asked.client.map(tracing::field::display),
         "a token was taken back"
     );
@@ -116,11 +94,17 @@ fn own(asked: &Asked, text: &str) -> Option<Own> {
         return None;
     };
     let own = Own { claims, key };
-    let taken_back = asked.service.api.taken_back.as_deref();
-    let named = own.named(issuing.issuer.as_str())?;
-    if taken_back.is_some_and(|taken_back| taken_back.is_taken_back(named)) {
-        return None;
-    }
+    let revocations = &asked.service.api.revocations;
+    let name = issuing.issuer.as_str();
+    let issued_at = own.claims.get("iat")?.as_i64().map(UnixTime::from_seconds);
+    let marks = Marks::new(revocations.key(), name, own.text("jti"), None, issued_at);
+    let holder = || Holder {
+        issuer: name,
+        subject: own.text("sub"),
+        client: own.text("azp"),
+        key_id: Some(&own.key),
+    };
+    marks.judge(revocations, holder).ok()?;
     if let Some(client) = own.text("azp") {
         let known = asked
             .service
@@ -138,21 +122,5 @@ fn own(asked: &Asked, text: &str) -> Option<Own> {
 impl Own {
     fn text(&self, name: &str) -> Option<&str> {
         self.claims.get(name)?.as_str()
-    }
-
-    fn moment(&self, name: &str) -> Option<UnixTime> {
-        self.claims.get(name)?.as_i64().map(UnixTime::from_seconds)
-    }
-
-    fn named<'t>(&'t self, issuer: &'t str) -> Option<TakenBack<'t>> {
-        Some(TakenBack {
-            issuer,
-            id: self.text("jti")?,
-            subject: self.text("sub")?,
-            client: self.text("azp"),
-            key: &self.key,
-            issued_at: self.moment("iat")?,
-            expires_at: self.moment("exp")?,
-        })
     }
 }

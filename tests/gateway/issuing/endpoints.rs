@@ -65,6 +65,11 @@ fn clients_prove_themselves_in_one_place_and_get_what_they_may_have() {
     for (what, request, expected) in [
         ("Basic", basic_of(GRANT), "200 -"),
         ("the form", in_form("mobile-app", SECRET, ""), "200 -"),
+        (
+            "Basic, as it is",
+            form("/token", GRANT).header("Authorization", &basic("mobile-app", SECRET)),
+            "200 -",
+        ),
         ("another client id", in_form("mobile-other", SECRET, ""), "200 -"),
         (
             "the id in both",

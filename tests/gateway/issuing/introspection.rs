@@ -1,4 +1,4 @@
-//! `POST /introspect` (RFC 7662): what a token says, to applications that prove who they are.
+//! `POST /introspect` (RFC 7662) and `POST /revoke` (RFC 7009): what a token says, and that it is to say nothing any more.
 //! Every token that is not good is one and the same: inactive, and nothing else.
 
 use tollgate::token::Algorithm;
@@ -75,4 +75,62 @@ fn a_good_token_shows_its_claims_and_every_other_only_that_it_is_none() {
         .wait_for_log(|line| line["event"] == "configuration_applied");
     let answer = introspect(&world, &format!("token={token}"));
     assert_eq!(json(&answer), serde_json::json!({ "active": false }));
+}
+
+#[test]
+fn a_token_that_is_taken_back_is_good_nowhere_and_what_is_unknown_is_taken_back_already() {
+    let state = "[state]\npath = \"state.redb\"\n";
+    let mut world = Issuing::start("", state);
+    let revoke = |world: &Issuing, id: &str, body: &str| {
+        let field = basic(id, &encoded(SECRET));
+        world.ask(&form("/revoke", body).header("Authorization", &field))
+    };
+    let (taken, kept) = (world.token(), world.token());
+    assert_eq!(world.call("/orders/menu", &taken).status, 200);
+    // Another application's token is not one's own.
+    let refused = revoke(&world, "desktop-app", &format!("token={taken}"));
+    assert_eq!(says(&refused), "400 unauthorized_client");
+    for body in [
+        format!("token={taken}&token_type_hint=refresh_token"),
+        format!("token={taken}"),
+        "token=unknown".to_owned(),
+        format!("token={}", taken.replace('.', "")),
+    ] {
+        let answer = revoke(&world, "mobile-app", &body);
+        assert_eq!((answer.status, answer.body.len()), (200, 0), "{body}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+    }
+    for (id, body, expected) in [
+        ("mobile-app", "", "400 invalid_request"),
+        ("mobile-app", "token=a&token=b", "400 invalid_request"),
+        ("nobody", "token=a", "401 invalid_client"),
+    ] {
+        assert_eq!(says(&revoke(&world, id, body)), expected, "{body}");
+    }
+    assert_eq!(
+        says(&world.ask(&form("/revoke", "token=a"))),
+        "401 invalid_client"
+    );
+    let inactive = serde_json::json!({ "active": false });
+    // After a restart, too.
+    for _ in 0..2 {
+        assert_eq!(world.call("/orders/menu", &taken).status, 401);
+        assert_eq!(world.call("/orders/menu", &kept).status, 200);
+        assert_eq!(json(&introspect(&world, &format!("token={taken}"))), inactive);
+        assert_eq!(
+            json(&introspect(&world, &format!("token={kept}")))["active"],
+            true
+        );
+        world.gateway.restart("TERM");
+    }
+    let metadata = json(&world.ask(&crate::harness::get("/.well-known/openid-configuration")));
+    assert_eq!(
+        metadata["revocation_endpoint"],
+        "https://tokens.example.com/revoke"
+    );
+    let without = Issuing::start("", "");
+    assert_eq!(
+        says(&revoke(&without, "mobile-app", "token=a")),
+        "404 not_configured"
+    );
 }
