@@ -8,15 +8,16 @@ import json
 import sys
 import warnings
 
-# authlib's own JOSE is to be replaced by joserfc, of the same author; it is what many still have.
-warnings.simplefilter("ignore")
-
 import jwt
 import requests
+from authlib.deprecate import AuthlibDeprecationWarning
 from authlib.integrations.requests_client import OAuth2Session
-from authlib.jose import JsonWebKey, JsonWebToken
-from authlib.jose.errors import JoseError
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
+
+# It is to be replaced by joserfc, of the same author; it is what many still have.
+warnings.simplefilter("ignore", AuthlibDeprecationWarning)
+from authlib.jose import JsonWebKey, JsonWebToken  # noqa: E402
+from authlib.jose.errors import JoseError  # noqa: E402
 
 scene = json.load(sys.stdin)
 issuer, audience, algorithm = scene["issuer"], scene["audience"], scene["algorithm"]
