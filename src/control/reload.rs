@@ -102,8 +102,9 @@ impl Reloader {
         let (main, key_ring) = (self.main.clone(), Arc::clone(&self.key_ring));
         let (stages, counters) = (Arc::clone(&self.stages), Arc::clone(&self.counters));
         let generation = self.cell.snapshot().generation.saturating_add(1);
-        let loading =
-            tokio::task::spawn_blocking(move || load_and_make(&main, &key_ring, &stages, &*counters, generation));
+        let loading = tokio::task::spawn_blocking(move || {
+            load_and_make(&main, &key_ring, &stages, &*counters, generation)
+        });
         match loading.await {
             Ok(loaded) => Some(loaded),
             Err(error) => {
