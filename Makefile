@@ -13,7 +13,7 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 CHECKS := fmt-check lint doc test-doc instructions test
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-doc endurance check lint fmt fmt-check doc bench instructions valgrind start load load-tools release-pgo fuzz fuzz-admin clean
+.PHONY: help setup demo run test test-doc endurance check lint fmt fmt-check doc bench instructions valgrind minting start load load-tools release-pgo fuzz fuzz-admin interop clean
 
 # $(call install,test,package): installs the package if the test fails.
 define install
@@ -92,6 +92,9 @@ instructions: setup ## instructions of decisions, against benches/instructions.t
 valgrind:
 	$(call install,command -v valgrind,valgrind)
 
+minting: setup ## how many tokens a core mints, beside the library's signatures
+	cargo bench --locked --bench minting
+
 start: setup ## how soon the gateway is ready, and what it holds in memory
 	cargo bench --locked --bench start
 
@@ -135,6 +138,13 @@ fuzz-admin: setup ## the admin API against its description, by programs from PyP
 	$(call install,command -v python3,python3)
 	$(call install,python3 -c 'import ensurepip',python3-venv)
 	tests/openapi/run
+
+interop: setup ## tokens of the token service in PyJWT, authlib and jose; needs Node.js and npm
+	$(call install,command -v python3,python3)
+	$(call install,python3 -c 'import ensurepip',python3-venv)
+	$(call install,command -v node,nodejs)
+	$(call install,command -v npm,npm)
+	tests/interop/run
 
 clean: ## remove what was built
 	cargo clean

@@ -7,6 +7,7 @@
 mod administration;
 mod bind;
 mod explaining;
+mod issuing;
 mod log;
 mod revocations;
 mod signals;
@@ -35,7 +36,7 @@ use crate::config::Mistakes;
 use crate::control::Publish;
 use crate::control::counting::Noting;
 use crate::control::keys::Keeper;
-use crate::control::load::{Loaded, load};
+use crate::control::load::{Loaded, load_and_make};
 use crate::control::reload::{Reloader, note_applied};
 use crate::control::state::StateError;
 use crate::control::status::{Readiness, StatusEndpoints};
@@ -74,8 +75,8 @@ pub enum StartError {
     /// What the configuration declares is taken in the store.
     #[error("{}", .0.join("\n"))]
     Conflict(Vec<String>),
-    /// The admin API cannot be started.
-    #[error("the admin API cannot be started: {0}")]
+    /// The admin API or the token service cannot be started.
+    #[error("a listener of the control plane cannot be started: {0}")]
     Admin(#[from] std::io::Error),
     /// The access log cannot be opened.
     #[error("{0}")]
@@ -93,6 +94,7 @@ pub struct App {
     listeners: Vec<Bound>,
     metrics: Option<Bound>,
     control: administration::Prepared,
+    issuing: Option<issuing::Prepared>,
     telemetry: Arc<Telemetry>,
     key_ring: Arc<KeyRing>,
     stages: Arc<Stages>,
@@ -143,7 +145,7 @@ impl App {
         let key_ring = Arc::new(KeyRing::default());
         let stages = Arc::new(Stages::default());
         let counters = Arc::new(LocalCounters::default());
-        let mut first = load(&main, &key_ring, &stages, &*counters, 1);
+        let mut first = load_and_make(&main, &key_ring, &stages, &*counters, 1);
         let snapshot = std::mem::replace(&mut first.snapshot, Err(Mistakes::default()));
         let snapshot = Arc::new(snapshot.map_err(StartError::Configuration)?);
         let listeners = snapshot
@@ -154,6 +156,7 @@ impl App {
             .collect::<Result<_, _>>()?;
         let metrics = snapshot.process.metrics.map(bind).transpose()?;
         let control = administration::Prepared::new(&snapshot.process)?;
+        let issuing = issuing::Prepared::new(&snapshot.process)?;
         let telemetry = Arc::new(Telemetry::new(env!("CARGO_PKG_VERSION"))?);
         Ok(Self {
             main,
@@ -162,6 +165,7 @@ impl App {
             listeners,
             metrics,
             control,
+            issuing,
             telemetry,
             key_ring,
             stages,
@@ -216,6 +220,7 @@ impl App {
             listeners,
             metrics,
             control,
+            issuing,
             telemetry,
             key_ring,
             stages,
@@ -272,6 +277,9 @@ impl App {
             .chain(&metrics)
             .map(|bound| bound.address)
             .collect();
+        if let Some(issuing) = issuing {
+            issuing.serve(&cell, &index, administration.registrar(), &revoked, &telemetry)?;
+        }
         let counters = counters as Arc<dyn Counters>;
         let spent = (&forgeries, &counters);
         administration.serve(&cell, &index, spent, &revoked, hangups.sender, &telemetry)?;

@@ -3,6 +3,7 @@
 
 mod demo;
 mod explain;
+mod hash_password;
 mod key_sets;
 mod keys;
 mod operate;
@@ -41,6 +42,11 @@ enum Command {
     Keys(key_sets::Keys),
     /// Mint a test token.
     Token(keys::Token),
+    /// Hash a password or a client secret for [[user]] and [[application]]; it is read from standard input.
+    #[command(
+        after_help = "Example:\n  printf %s \"$SECRET\" | tollgate hash-password\n  tollgate hash-password --generate"
+    )]
+    HashPassword(hash_password::HashPassword),
     /// Applications at run time: registered callers, known by client ids, claims or API keys.
     #[command(
         after_help = "Example:\n  tollgate app create mobile --client-id mobile-app\n  tollgate app list"
@@ -102,6 +108,7 @@ pub fn main(args: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
         Command::Keygen(keygen) => keygen.run(),
         Command::Keys(keys) => keys.run(),
         Command::Token(token) => token.run(),
+        Command::HashPassword(hash) => hash.run(),
         Command::App(app) => app.run(),
         Command::Sub(sub) => sub.run(),
         Command::Key(key) => key.run(),

@@ -7,6 +7,7 @@ pub mod admin;
 pub mod client;
 mod complaints;
 pub mod counting;
+mod door;
 pub mod fetch;
 pub mod keys;
 mod lists;
@@ -17,6 +18,8 @@ pub mod registrar;
 pub mod reload;
 pub mod state;
 pub mod status;
+pub mod token_service;
+mod told;
 pub mod watch;
 
 use std::sync::Arc;

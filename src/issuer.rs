@@ -74,6 +74,8 @@ pub enum KeyFileKind {
     PublicKey(Box<str>),
     /// The shared secret of this id.
     Secret(Box<str>),
+    /// The private key of this id, with which this gateway signs: the issuer is the gateway itself.
+    Own(Box<str>),
 }
 
 /// Where a key set that is fetched is found. It is part of what a ring belongs to.

@@ -15,6 +15,7 @@ pub mod explain;
 pub mod id;
 pub mod identity;
 pub mod issuer;
+pub mod issuing;
 pub mod limit;
 pub mod mint;
 pub mod predicate;

@@ -6,9 +6,11 @@
 //!
 //! Everything is counted in words that are changed by compare-exchange: no lock, no clock, and no memory that a stranger
 //! can make grow ([`Keyed`]). The same holds for what is no caller's limit but the gateway's own protection: the CPU time
-//! that may go into tokens which turn out to be no good ([`Forgeries`]), in buckets of one atomic ([`Gcra`]).
+//! that may go into tokens which turn out to be no good ([`Forgeries`]), and wrong secrets at the token service
+//! ([`Attempts`]), in buckets of one atomic ([`Gcra`]).
 
 mod acquire;
+mod attempts;
 mod calendar;
 mod counters;
 mod forgery;
@@ -24,6 +26,7 @@ mod usage;
 mod word;
 
 pub use acquire::{LEVELS_MAX, Level, acquire, ask};
+pub use attempts::{Attempt, Attempts};
 pub use calendar::{Period, Zone};
 pub use counters::{Counters, LocalCounters, Subject};
 pub use forgery::{Bucket, Charge, Forgeries, ForgeryBudget, Overdrawn, SOURCES, Share, prefix};

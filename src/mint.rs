@@ -1,19 +1,19 @@
-//! Signing keys and the tokens they sign: for `tollgate keygen`, `tollgate token`, the demo and the tests.
-//!
-//! Minting is no business of the request path, so convenience wins here: `jsonwebtoken` signs. A private key is a
-//! [`Secret`]; it leaves only as PEM, for the file that its owner asked for.
+//! Signing keys and the tokens they sign: for `tollgate keygen`, `tollgate token`, the demo and the tests;
+//! and for the token service, which signs as fast as the library does: a key pair is parsed once, when the key is read,
+//! and kept. A private key is a [`Secret`]; it leaves only as PEM, for the file that its owner asked for.
 
 mod shared_secret;
 
 use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
-    Ed25519KeyPair, KeyPair as _, RsaKeyPair,
+    Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256,
+    RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::EncodingKey;
 use serde_json::{Value, json};
 
 pub use shared_secret::SharedSecret;
@@ -26,7 +26,16 @@ use crate::token::{Algorithm, KeyKind};
 pub struct SigningKey {
     algorithm: Algorithm,
     pkcs8: Secret<Vec<u8>>,
+    pair: Pair,
     public: Public,
+}
+
+/// Parsed once; each signature is the library's work and nothing else.
+#[derive(Debug)]
+enum Pair {
+    Rsa(Box<RsaKeyPair>, &'static dyn RsaEncoding),
+    Curve(Box<EcdsaKeyPair>),
+    Ed25519(Box<Ed25519KeyPair>),
 }
 
 /// Why a key cannot be made, read or used.
@@ -113,39 +122,43 @@ impl SigningKey {
     fn from_pkcs8(algorithm: Algorithm, pkcs8: Vec<u8>) -> Result<Self, MintError> {
         let wrong = |_| MintError::Pem(algorithm.name());
         let unreadable = |_| MintError::Crypto("read");
-        let public = match algorithm.key_kind() {
+        let (pair, public) = match algorithm.key_kind() {
             KeyKind::Rsa => {
                 let pair = RsaKeyPair::from_pkcs8(&pkcs8).map_err(wrong)?;
                 let public = pair.public_key();
-                Public::Rsa {
+                let public = Public::Rsa {
                     modulus: public.modulus().big_endian_without_leading_zero().to_vec(),
                     exponent: public.exponent().big_endian_without_leading_zero().to_vec(),
                     spki: public.as_der().map_err(unreadable)?.as_ref().to_vec(),
-                }
+                };
+                (Pair::Rsa(Box::new(pair), encoding(algorithm)?), public)
             }
             KeyKind::Ed25519 => {
                 let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&pkcs8).map_err(wrong)?;
                 let spki = pair.public_key().as_der().map_err(unreadable)?.as_ref().to_vec();
-                Public::Ed25519 {
+                let public = Public::Ed25519 {
                     x: pair.public_key().as_ref().to_vec(),
                     spki,
-                }
+                };
+                (Pair::Ed25519(Box::new(pair)), public)
             }
             KeyKind::Secret => return Err(MintError::Algorithm(algorithm.name())),
             KeyKind::P256 | KeyKind::P384 | KeyKind::P521 => {
                 let (signing, name) = curve(algorithm)?;
                 let pair = EcdsaKeyPair::from_pkcs8(signing, &pkcs8).map_err(wrong)?;
                 let spki = pair.public_key().as_der().map_err(unreadable)?.as_ref().to_vec();
-                Public::Curve {
+                let public = Public::Curve {
                     name,
                     point: pair.public_key().as_ref().to_vec(),
                     spki,
-                }
+                };
+                (Pair::Curve(Box::new(pair)), public)
             }
         };
         Ok(Self {
             algorithm,
             pkcs8: Secret::new(pkcs8),
+            pair,
             public,
         })
     }
@@ -207,30 +220,47 @@ impl SigningKey {
     /// # Errors
     /// Only when the library fails.
     pub fn sign(&self, header: &[u8], claims: &[u8]) -> Result<String, MintError> {
-        let signed = signing_input(header, claims);
-        let signature = self.signature(signed.as_bytes())?;
-        Ok(format!("{signed}.{signature}"))
+        self.append(URL_SAFE_NO_PAD.encode(header), claims)
     }
 
-    fn signature(&self, message: &[u8]) -> Result<String, MintError> {
+    /// The first part of all tokens that it signs under this id: `alg`, `typ` and `kid`, encoded.
+    pub fn header(&self, kid: &str, typ: &str) -> String {
+        let header = json!({ "alg": self.algorithm.name(), "typ": typ, "kid": kid });
+        URL_SAFE_NO_PAD.encode(header.to_string())
+    }
+
+    /// Signs a token whose first part is there already ([`SigningKey::header`]).
+    ///
+    /// # Errors
+    /// Only when the library fails.
+    pub fn append(&self, mut token: String, claims: &[u8]) -> Result<String, MintError> {
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
+        let signature = self.signature(token.as_bytes())?;
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Ok(token)
+    }
+
+    fn signature(&self, message: &[u8]) -> Result<Vec<u8>, MintError> {
         let unusable = |_| MintError::Crypto("used");
-        let pem = self.to_pem();
-        let pem = pem.expose().as_bytes();
-        let (key, algorithm) = match self.algorithm {
-            Algorithm::Rs256 => (EncodingKey::from_rsa_pem(pem), jsonwebtoken::Algorithm::RS256),
-            Algorithm::Rs384 => (EncodingKey::from_rsa_pem(pem), jsonwebtoken::Algorithm::RS384),
-            Algorithm::Rs512 => (EncodingKey::from_rsa_pem(pem), jsonwebtoken::Algorithm::RS512),
-            Algorithm::Ps256 => (EncodingKey::from_rsa_pem(pem), jsonwebtoken::Algorithm::PS256),
-            Algorithm::Ps384 => (EncodingKey::from_rsa_pem(pem), jsonwebtoken::Algorithm::PS384),
-            Algorithm::Ps512 => (EncodingKey::from_rsa_pem(pem), jsonwebtoken::Algorithm::PS512),
-            Algorithm::Es256 => (EncodingKey::from_ec_pem(pem), jsonwebtoken::Algorithm::ES256),
-            Algorithm::Es384 => (EncodingKey::from_ec_pem(pem), jsonwebtoken::Algorithm::ES384),
-            Algorithm::Ed25519 => (EncodingKey::from_ed_pem(pem), jsonwebtoken::Algorithm::EdDSA),
-            Algorithm::Es512 | Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => {
-                return Err(MintError::Algorithm(self.algorithm.name()));
+        let random = SystemRandom::new();
+        match &self.pair {
+            Pair::Rsa(pair, encoding) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(*encoding, &random, message, &mut signature)
+                    .map_err(unusable)?;
+                Ok(signature)
             }
-        };
-        jsonwebtoken::crypto::sign(message, &key.map_err(unusable)?, algorithm).map_err(unusable)
+            Pair::Curve(pair) => {
+                let signature = pair.sign(&random, message).map_err(unusable)?;
+                Ok(signature.as_ref().to_vec())
+            }
+            Pair::Ed25519(pair) => {
+                let signature = pair.try_sign(message).map_err(unusable)?;
+                Ok(signature.as_ref().to_vec())
+            }
+        }
     }
 }
 
@@ -255,4 +285,16 @@ fn curve(algorithm: Algorithm) -> Result<(&'static EcdsaSigningAlgorithm, &'stat
         Algorithm::Es384 => Ok((&ECDSA_P384_SHA384_FIXED_SIGNING, "P-384")),
         other => Err(MintError::Algorithm(other.name())),
     }
+}
+
+fn encoding(algorithm: Algorithm) -> Result<&'static dyn RsaEncoding, MintError> {
+    Ok(match algorithm {
+        Algorithm::Rs256 => &RSA_PKCS1_SHA256,
+        Algorithm::Rs384 => &RSA_PKCS1_SHA384,
+        Algorithm::Rs512 => &RSA_PKCS1_SHA512,
+        Algorithm::Ps256 => &RSA_PSS_SHA256,
+        Algorithm::Ps384 => &RSA_PSS_SHA384,
+        Algorithm::Ps512 => &RSA_PSS_SHA512,
+        other => return Err(MintError::Algorithm(other.name())),
+    })
 }

@@ -25,25 +25,28 @@ mod subscribers;
 #[cfg(test)]
 mod tests;
 mod token_from;
+mod token_service;
 mod upstreams;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use admin::{AdminSettings, AdminTls};
+pub use admin::{AdminSettings, ServerTls};
 pub use catalogue::{Listed, ListedPlan};
 pub use places::{
     ApiPlaces, ApplicationPlaces, IssuerPlaces, Mapped, Places, PlanPlaces, RoutePlaces, Setting, Spot,
     Written,
 };
 pub use server::{AccessLogSettings, HttpSettings, ProcessSettings};
+pub use token_service::{MissingKey, TokenListener};
 
 use crate::api::{Api, Plan, Route, Stages};
 use crate::config::{self, Config, Files, Located, Mistake, Mistakes, Place};
 use crate::id::{ApplicationId, PlanId};
 use crate::identity::ClaimPath;
 use crate::issuer::{Issuer, KeyRing};
+use crate::issuing::TokenService;
 use crate::limit::{Counters, ForgeryBudget, Limits};
 use crate::route::Table;
 use crate::subscription::Declared;
@@ -76,6 +79,10 @@ pub struct Snapshot {
     pub declared: Declared,
     /// What declared applications may use of all APIs together.
     pub application_limits: foldhash::HashMap<ApplicationId, Arc<Limits>>,
+    /// What the gateway gives out itself, if it is an issuer.
+    pub token_service: Option<Arc<TokenService>>,
+    /// Key files that are to be made before this one can serve.
+    pub missing_keys: Vec<MissingKey>,
     /// How HTTP is spoken.
     pub http: HttpSettings,
     /// How much CPU time may go into tokens that turn out to be no good.
@@ -123,6 +130,8 @@ pub fn compile(mut config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mista
         admin,
         counters,
         tiers,
+        token_service,
+        users,
         claim_mappings,
         keys,
         issuers,
@@ -142,10 +151,17 @@ pub fn compile(mut config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mista
     let mut kept = KeptClaims::default();
     let main = files.first().map_or_else(|| Path::new(""), PathBuf::as_path);
     let approvals_path = issuers::approvals_path(&keys, main);
-    let shared = issuers::Shared {
+    let token_listener = token_service.as_ref().and_then(|written| {
+        let listener = token_service::listener(written, inputs, &mut warnings, &mut mistakes)?;
+        Some((written.address.place.clone(), listener))
+    });
+    let own =
+        token_service.map(|written| token_service::draft(written, inputs, &mut warnings, &mut mistakes));
+    let mut shared = issuers::Shared {
         default_map: claims::map(claim_mappings, &mut mistakes),
         audience: server.audience.as_ref().map(|audience| audience.value.clone()),
         approvals: issuers::approvals(&approvals_path, &issuers, inputs, &mut warnings),
+        own,
     };
     let edges = server::Edges {
         listeners,
@@ -153,6 +169,7 @@ pub fn compile(mut config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mista
         access_log,
         state,
         admin,
+        token_service: token_listener,
     };
     let forgery_budget = forgery::compile(&server, &mut mistakes);
     let (mut http, process) = server::compile(server, edges, inputs, &mut kept, &mut warnings, &mut mistakes);
@@ -171,6 +188,19 @@ pub fn compile(mut config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mista
         tiers: &tiers,
     };
     let drafts = apis::drafts(apis, around, &mut kept, &mut mistakes);
+    let clients = applications
+        .iter()
+        .map(token_service::WrittenClient::of)
+        .collect();
+    let issuing = issue(
+        &mut shared,
+        clients,
+        users,
+        &issuers,
+        &mut warnings,
+        &mut mistakes,
+    );
+    let (token_service, missing_keys) = issuing.unzip();
     let (declared, application_limits) = subscribers::compile(
         applications,
         subscriptions,
@@ -215,6 +245,8 @@ pub fn compile(mut config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mista
             .collect(),
         declared,
         application_limits,
+        token_service: token_service.map(Arc::new),
+        missing_keys: missing_keys.unwrap_or_default(),
         http,
         forgery_budget,
         process,
@@ -222,6 +254,24 @@ pub fn compile(mut config: Config, inputs: Inputs<'_>) -> Result<Snapshot, Mista
         warnings,
         places,
     })
+}
+
+/// The gateway as an issuer, if it is one.
+fn issue(
+    shared: &mut issuers::Shared,
+    clients: Vec<token_service::WrittenClient>,
+    users: Vec<config::User>,
+    issuers: &[issuers::Draft],
+    warnings: &mut Vec<String>,
+    mistakes: &mut Mistakes,
+) -> Option<(TokenService, Vec<MissingKey>)> {
+    match shared.own.take() {
+        Some(own) => Some(token_service::compile(own, clients, users, issuers, mistakes)),
+        None => {
+            token_service::unused(&clients, &users, warnings);
+            None
+        }
+    }
 }
 
 // === impl Snapshot ===

@@ -98,6 +98,8 @@ struct Keys {
     certificate: String,
     private: String,
     pem: String,
+    /// What the token service would sign with.
+    own: Secret<String>,
 }
 
 // === impl Disk ===
@@ -136,6 +138,7 @@ impl Keys {
             certificate,
             private,
             pem: key.public_pem(),
+            own: key.to_pem(),
         })
     }
 }
@@ -151,6 +154,10 @@ impl Files for Keys {
             _ => &self.pem,
         };
         Ok(text.clone().into_bytes())
+    }
+
+    fn read_private(&self, _: &Path) -> io::Result<Vec<u8>> {
+        Ok(self.own.expose().clone().into_bytes())
     }
 
     fn list(&self, _: &Path) -> io::Result<Vec<PathBuf>> {

@@ -20,7 +20,7 @@ use crate::control::state::{
 use crate::limit::{Counters, Forgeries, LocalCounters};
 use crate::proxy::Cell;
 use crate::revocation::{DigestKey, Revocations};
-use crate::snapshot::{AdminTls, ProcessSettings};
+use crate::snapshot::{ProcessSettings, ServerTls};
 use crate::subscription::Index;
 use crate::telemetry::Telemetry;
 
@@ -35,7 +35,7 @@ struct Door {
     bound: Bound,
     token: Option<AdminToken>,
     hosts: Vec<String>,
-    tls: Option<AdminTls>,
+    tls: Option<ServerTls>,
 }
 
 /// What changes callers' rights at run time.
@@ -221,21 +221,28 @@ impl Administration {
         };
         let demands = Demands {
             token: token.zip(self.actor),
-            certificate: tls.as_ref().is_some_and(AdminTls::demands_certificate),
+            certificate: tls.as_ref().is_some_and(ServerTls::demands_certificate),
         };
-        let tls = tls.map(|tls| present_tls(tls, Arc::clone(cell)));
+        let tls = tls.map(|tls| {
+            present_tls(tls, Arc::clone(cell), |process| {
+                process.admin.as_ref()?.tls.as_ref()
+            })
+        });
         Ok(serve(api, demands, &hosts, bound.listen()?, tls, telemetry)?)
     }
 }
 
 /// Certificates as they are in their files by now; the last of the same files, if the configuration names others since.
 /// It is the same one as long as the files hold the same: a reload that has nothing to do with them disturbs nobody.
-fn present_tls(first: AdminTls, cell: Arc<Cell>) -> Box<dyn Fn() -> Arc<rustls::ServerConfig> + Send + Sync> {
+pub(super) fn present_tls(
+    first: ServerTls,
+    cell: Arc<Cell>,
+    of: fn(&ProcessSettings) -> Option<&ServerTls>,
+) -> Box<dyn Fn() -> Arc<rustls::ServerConfig> + Send + Sync> {
     let last = Mutex::new(first);
     Box::new(move || {
         let snapshot = cell.snapshot();
-        let present = snapshot.process.admin.as_ref();
-        let present = present.and_then(|admin| admin.tls.as_ref());
+        let present = of(&snapshot.process);
         let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(present) = present
             && *present == *last

@@ -13,6 +13,7 @@ mod limits;
 mod requirements;
 mod revocation_list;
 mod server;
+mod token_service;
 mod upstream;
 
 use std::path::Path;
@@ -47,8 +48,9 @@ static ROOT: Shape = Shape {
         Key::Table("application", &application::APPLICATION),
         Key::Table("subscription", &application::SUBSCRIPTION),
         Key::Table("counters", &limits::COUNTERS),
+        Key::Table("token_service", &token_service::TOKEN_SERVICE),
+        Key::Table("user", &token_service::USER),
         Key::Later("follow"),
-        Key::Later("token_service"),
     ],
 };
 
@@ -76,6 +78,7 @@ pub(super) struct Draft {
     admin_at: Option<Place>,
     state_at: Option<Place>,
     counters_at: Option<Place>,
+    token_service_at: Option<Place>,
 }
 
 // === impl Draft ===
@@ -103,6 +106,14 @@ impl Draft {
         }
         if let Some(state) = once(&root, "state", &mut self.state_at, admin::state) {
             config.state = Some(state);
+        }
+        if let Some(service) = once(
+            &root,
+            "token_service",
+            &mut self.token_service_at,
+            token_service::token_service,
+        ) {
+            config.token_service = Some(service);
         }
         if let Some(keys) = once(&root, "keys", &mut self.keys_at, keys::keys) {
             config.keys = keys;
@@ -133,6 +144,7 @@ impl Draft {
             &mut config.subscriptions,
             application::subscription,
         );
+        all(&root, "user", &mut config.users, token_service::user);
     }
 
     pub(super) fn note_file(&mut self, path: &Path) {

@@ -28,6 +28,12 @@ pub trait Files {
     /// All bytes of a file. An implementation may stop after [`FILE_BYTES_MAX`] and one more.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
 
+    /// The same of a file that holds a secret: an error if others than its owner can use it. Where there are no owners,
+    /// every file is private.
+    fn read_private(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.read(path)
+    }
+
     /// What is in a directory; only the last component of each path is looked at. Order does not matter.
     fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>>;
 }

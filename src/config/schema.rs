@@ -14,6 +14,9 @@ pub use limits::{
     Bandwidth, Counters, CountersKind, FromClaims, Limits, OnExceed, Per, Period, Quota, Rate, SpikeArrest,
     Tier,
 };
+mod token_service;
+
+pub use token_service::{CustomClaims, ServiceKey, TokenService, User};
 
 use super::outline::Written;
 use super::place::{Located, Place};
@@ -37,6 +40,10 @@ pub struct Config {
     pub counters: Counters,
     /// `[[tier]]`
     pub tiers: Vec<Tier>,
+    /// `[token_service]`; absent: the gateway is no issuer.
+    pub token_service: Option<TokenService>,
+    /// `[[user]]`
+    pub users: Vec<User>,
     /// `[[claim_mapping]]`: the default map of all issuers.
     pub claim_mappings: Vec<ClaimMapping>,
     /// `[keys]`
@@ -187,15 +194,15 @@ pub struct Admin {
     /// `hosts`: further names under which it is called. Default none.
     pub hosts: Vec<Located<String>>,
     /// `tls`: certificates, in place of plain HTTP.
-    pub tls: Option<AdminTls>,
+    pub tls: Option<ServerTls>,
     /// `danger_allow_http`: plain HTTP beyond loopback. Default false.
     pub danger_allow_http: bool,
 }
 
-/// `[admin] tls`: whom callers talk to, and whose certificates they show.
+/// `tls` of a listener: whom callers talk to, and whose certificates they show.
 #[derive(Debug, Clone)]
-pub struct AdminTls {
-    /// `certificate`, required: PEM, the chain that the API shows.
+pub struct ServerTls {
+    /// `certificate`, required: PEM, the chain that the listener shows.
     pub certificate: Located<PathBuf>,
     /// `key`, required: PEM, its private key.
     pub key: Located<PathBuf>,
@@ -229,6 +236,8 @@ pub struct Issuer {
     pub jwks: Option<Located<Jwks>>,
     /// `keys`: public keys by key id, `{ "kid" = { file = "key.pem" } }`.
     pub keys: Vec<IssuerKey>,
+    /// `local`: the keys are those of `[token_service]`. Default false.
+    pub local: Option<Located<bool>>,
     /// `secrets`: shared secrets by key id, `{ "kid" = { file = "secret.txt" } }`; for HS256, HS384 and HS512 only.
     pub secrets: Vec<IssuerSecret>,
     /// `leeway` for `exp`, `nbf`, `iat`: 0..=300 s. Default 30 s.
@@ -688,6 +697,10 @@ pub struct Application {
     pub suspended: bool,
     /// Of all its calls, to whichever API.
     pub limits: Limits,
+    /// `client_secret_hash`: argon2id, for the token service. Default: no client secret is good.
+    pub client_secret_hash: Option<Located<String>>,
+    /// `scopes`: those that the token service may grant it. Default none.
+    pub scopes: Vec<Located<String>>,
 }
 
 /// One client id of an application.

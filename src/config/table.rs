@@ -273,9 +273,10 @@ impl Drop for TableReader<'_> {
 /// Tables under names of the operator's choice.
 const NAMED_BY_OPERATORS: [&str; 2] = ["issuer.keys", "issuer.secrets"];
 
-/// Whether the values of a table are kept to be shown: applications and subscriptions are many, and are shown elsewhere.
+/// Whether the values of a table are kept to be shown: applications and subscriptions are many, and are shown elsewhere; of users
+/// there is nothing to show.
 fn is_shown(path: &str) -> bool {
-    let many = path.starts_with("application") || path == "subscription";
+    let many = path.starts_with("application") || path == "subscription" || path == "user";
     !path.is_empty() && !many && !NAMED_BY_OPERATORS.contains(&path)
 }
 

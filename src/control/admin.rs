@@ -10,7 +10,6 @@ mod explaining;
 mod guard;
 mod issuers;
 mod keys;
-mod listen;
 mod openapi;
 mod operations;
 mod plans;
@@ -19,7 +18,6 @@ mod revocations;
 mod sign_ins;
 mod subscribers;
 mod views;
-mod written;
 
 use std::convert::Infallible;
 use std::net::TcpListener;
@@ -35,19 +33,24 @@ use tokio::sync::mpsc;
 
 pub use explaining::{Explain, Question};
 pub use guard::{AdminToken, Demands, open_token};
-pub use listen::Tls;
 pub use openapi::document;
 
 use call::Call;
 use guard::{Guard, guard};
 use operations::{Operation, operations};
 use problem::Problem;
-use sign_ins::SignIns;
+use sign_ins::{SignIn, SignIns};
 
 use super::Publish;
+pub use super::door::Tls;
+use super::door::{self, Door};
 use super::registrar::Registrar;
 use crate::telemetry::Telemetry;
 
+/// Connections at a time.
+const CONNECTIONS_MAX: usize = 64;
+/// The head of a request; the admin token and an idempotency key are short.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Threads that wait for the disk.
 const BLOCKING_THREADS: usize = 4;
 
@@ -82,6 +85,13 @@ pub fn serve(
     let sign_ins = Arc::new(SignIns::new(telemetry));
     let guarded = Guard::new(demands, Arc::clone(&sign_ins), address, hosts);
     let router = router(Arc::new(api), guarded);
+    let door = Door {
+        name: "admin",
+        connections_max: CONNECTIONS_MAX,
+        head_bytes_max: HEAD_BYTES_MAX,
+        tls,
+        handshake_failed: Box::new(move |peer| sign_ins.note(SignIn::HandshakeFailed, peer)),
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
@@ -91,7 +101,7 @@ pub fn serve(
         .spawn(move || {
             let served: std::io::Result<Infallible> = runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
-                Ok(listen::serve(listener, router, tls, &sign_ins).await)
+                Ok(door::serve(listener, router, door).await)
             });
             let Err(error) = served;
             tracing::error!(event = "admin_ended", %error, "the admin API has ended");

@@ -7,12 +7,14 @@ use std::cell::RefCell;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use super::private_file;
 use super::watch::{Fingerprint, WatchSet, fingerprint};
 use crate::api::Stages;
-use crate::config::{self, FILE_BYTES_MAX, Files, Mistakes};
+use crate::config::{self, FILE_BYTES_MAX, Files, Mistake, Mistakes, Place};
 use crate::issuer::KeyRing;
+use crate::issuing::OwnKey;
 use crate::limit::Counters;
-use crate::snapshot::{Inputs, Snapshot, compile};
+use crate::snapshot::{Inputs, MissingKey, Snapshot, compile};
 use crate::time::Clock;
 
 /// A change between reading and fingerprinting is read again, this often at most: then whatever was read stands, and
@@ -33,6 +35,58 @@ pub struct Loaded {
 #[derive(Default)]
 struct Disk {
     looked_at: RefCell<WatchSet>,
+}
+
+/// Reads and compiles the configuration in `main`, and makes key files that are to be made. Blocks on the disk.
+pub fn load_and_make(
+    main: &Path,
+    key_ring: &KeyRing,
+    stages: &Stages,
+    counters: &dyn Counters,
+    generation: u64,
+) -> Loaded {
+    let mut loaded = load(main, key_ring, stages, counters, generation);
+    let missing = match &loaded.snapshot {
+        Ok(snapshot) if !snapshot.missing_keys.is_empty() => snapshot.missing_keys.clone(),
+        Ok(_) | Err(_) => return loaded,
+    };
+    for key in missing {
+        if let Err(error) = make(&key) {
+            // What is wrong with it is found once more by whoever reads it, with its place.
+            tracing::error!(event = "signing_key_not_made", path = %key.path.display(), %error, "a key was not made");
+        }
+    }
+    let made = load(main, key_ring, stages, counters, generation);
+    if let Ok(snapshot) = &made.snapshot
+        && let Some(key) = snapshot.missing_keys.first()
+    {
+        loaded.snapshot = Err(no_key(key));
+        return loaded;
+    }
+    made
+}
+
+fn no_key(key: &MissingKey) -> Mistakes {
+    let place = Place {
+        file: key.path.as_path().into(),
+        line: 1,
+        column: 1,
+        text: "".into(),
+        width: 1,
+    };
+    let mut mistakes = Mistakes::default();
+    mistakes.push(Mistake::new(
+        place,
+        "the key file is not here and could not be made; the log says why",
+    ));
+    mistakes
+}
+
+fn make(key: &MissingKey) -> Result<(), String> {
+    let text = OwnKey::generate(key.algorithm).map_err(|error| error.to_string())?;
+    private_file::write(&key.path, &text).map_err(|error| error.to_string())?;
+    tracing::info!(event = "signing_key_made", path = %key.path.display(), "a signing key was made");
+    Ok(())
 }
 
 /// Reads and compiles the configuration in `main`. Blocks on the disk.
@@ -108,6 +162,11 @@ impl Files for Disk {
         }
         std::fs::File::open(path)?.take(bound).read_to_end(&mut bytes)?;
         Ok(bytes)
+    }
+
+    fn read_private(&self, path: &Path) -> io::Result<Vec<u8>> {
+        Self::note(&mut self.looked_at.borrow_mut().files, path);
+        private_file::read_bytes(path, FILE_BYTES_MAX)
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {

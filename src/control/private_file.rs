@@ -101,6 +101,15 @@ pub fn read(path: &Path) -> Result<Option<Secret<String>>, PrivateFileError> {
 /// When it cannot be written.
 pub fn make(path: &Path) -> Result<Secret<String>, PrivateFileError> {
     let secret = random_text()?;
+    write(path, &secret)?;
+    Ok(secret)
+}
+
+/// Makes the file with this in it; there must be none yet.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write(path: &Path, secret: &Secret<String>) -> Result<(), PrivateFileError> {
     make_directory_of(path)?;
     // Under its name only when it is whole: a crash leaves no half of a secret.
     let mut draft = path.as_os_str().to_owned();
@@ -118,7 +127,29 @@ pub fn make(path: &Path) -> Result<Secret<String>, PrivateFileError> {
             .and_then(|directory| directory.sync_all())
             .map_err(failed(directory))?;
     }
-    Ok(secret)
+    Ok(())
+}
+
+/// All bytes of a file that holds a secret of any kind, at most one more than `bound`.
+///
+/// # Errors
+/// When it cannot be read, or others than its owner can use it.
+pub fn read_bytes(path: &Path, bound: usize) -> io::Result<Vec<u8>> {
+    // Opening a pipe would wait for somebody to write into it.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let file = File::open(path)?;
+    // Asked of the open file: what is read is what was judged.
+    if file.metadata()?.mode() & OTHERS != 0 {
+        return Err(io::Error::other(
+            "can be used by others than its owner; chmod 600 it",
+        ));
+    }
+    let mut bytes = Vec::new();
+    let bound = u64::try_from(bound).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(bound).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Makes the directory of a file, for its owner alone, where there is none.

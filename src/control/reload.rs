@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use super::Publish;
 use super::keys::Keeper;
-use super::load::{Loaded, load};
+use super::load::{Loaded, load_and_make};
 use super::registrar::Registrar;
 use super::watch::Watcher;
 use crate::api::{Stage, Stages};
@@ -102,8 +102,9 @@ impl Reloader {
         let (main, key_ring) = (self.main.clone(), Arc::clone(&self.key_ring));
         let (stages, counters) = (Arc::clone(&self.stages), Arc::clone(&self.counters));
         let generation = self.cell.snapshot().generation.saturating_add(1);
-        let loading =
-            tokio::task::spawn_blocking(move || load(&main, &key_ring, &stages, &*counters, generation));
+        let loading = tokio::task::spawn_blocking(move || {
+            load_and_make(&main, &key_ring, &stages, &*counters, generation)
+        });
         match loading.await {
             Ok(loaded) => Some(loaded),
             Err(error) => {
@@ -262,6 +263,7 @@ fn warn_about_restart(present: &ProcessSettings, next: &ProcessSettings) {
         listeners,
         metrics,
         admin,
+        token_service,
         state,
         access_log,
     } = present;
@@ -279,6 +281,7 @@ fn warn_about_restart(present: &ProcessSettings, next: &ProcessSettings) {
         ("listener", *listeners == next.listeners),
         ("metrics.address", *metrics == next.metrics),
         ("admin", *admin == next.admin),
+        ("token_service.address", *token_service == next.token_service),
         ("state", *state == next.state),
         ("access_log.path", *access_log == next.access_log),
     ] {

@@ -39,6 +39,12 @@ impl ClaimPath {
         &self.text
     }
 
+    /// Names of the claims of a token in which it may lead somewhere.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let first = self.steps().map(|(first, _)| first);
+        self.literal().into_iter().chain(first)
+    }
+
     /// The name that a claim may literally have.
     pub(super) fn literal(&self) -> Option<&str> {
         if self.pointer { None } else { Some(&self.text) }

@@ -27,22 +27,22 @@ pub struct AdminSettings {
     /// Further names under which it is called, in lower case, with their port if it has one.
     pub hosts: Vec<String>,
     /// `None`: plain HTTP.
-    pub tls: Option<AdminTls>,
+    pub tls: Option<ServerTls>,
 }
 
-/// The certificates of the admin API. Two are equal if they are from the same files, whatever is in them by now: so new
+/// The certificates of a listener. Two are equal if they are from the same files, whatever is in them by now: so new
 /// certificates need no restart.
 #[derive(Clone)]
-pub struct AdminTls {
+pub struct ServerTls {
     files: (PathBuf, PathBuf, Option<PathBuf>),
     /// SHA-256 of what is in each.
     contents: [Option<[u8; 32]>; 3],
     config: Arc<rustls::ServerConfig>,
 }
 
-// === impl AdminTls ===
+// === impl ServerTls ===
 
-impl AdminTls {
+impl ServerTls {
     /// Whether a caller must show a certificate.
     pub const fn demands_certificate(&self) -> bool {
         self.files.2.is_some()
@@ -59,17 +59,17 @@ impl AdminTls {
     }
 }
 
-impl PartialEq for AdminTls {
+impl PartialEq for ServerTls {
     fn eq(&self, other: &Self) -> bool {
         self.files == other.files
     }
 }
 
-impl Eq for AdminTls {}
+impl Eq for ServerTls {}
 
-impl fmt::Debug for AdminTls {
+impl fmt::Debug for ServerTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("AdminTls").field(&self.files).finish()
+        f.debug_tuple("ServerTls").field(&self.files).finish()
     }
 }
 
@@ -145,8 +145,12 @@ pub(super) fn compile(
     })
 }
 
-fn compile_tls(tls: config::AdminTls, inputs: Inputs<'_>, mistakes: &mut Mistakes) -> Option<AdminTls> {
-    let config::AdminTls {
+pub(super) fn compile_tls(
+    tls: config::ServerTls,
+    inputs: Inputs<'_>,
+    mistakes: &mut Mistakes,
+) -> Option<ServerTls> {
+    let config::ServerTls {
         certificate,
         key,
         client_ca,
@@ -181,7 +185,7 @@ fn compile_tls(tls: config::AdminTls, inputs: Inputs<'_>, mistakes: &mut Mistake
     let config = config
         .map_err(|error| wrong(&certificate, "certificate", error))
         .ok()?;
-    Some(AdminTls {
+    Some(ServerTls {
         contents,
         files: (certificate.value, key.value, client_ca.map(|file| file.value)),
         config: Arc::new(config),

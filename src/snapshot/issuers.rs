@@ -16,6 +16,7 @@ use crate::config::{self, Located, Mistake, Mistakes, Place};
 use crate::id::IssuerName;
 use crate::identity::{ClaimMap, ClaimPath};
 use crate::issuer::{Approval, Approvals, Issuer, KeyFile, KeyFileKind, KeySource, Ring};
+use crate::issuing::OwnKey;
 use crate::token::{
     ACCESS_TOKEN_TYPE, Algorithm, AlgorithmSet, JWKS_BYTES_MAX, JWKS_KEYS_MAX, KID_BYTES_MAX, Key, KeySet,
     Profile, Rules, TokenTypes, parse_jwks,
@@ -44,6 +45,8 @@ pub(super) struct Draft {
     pub(super) own_map: ClaimMap,
     pub(super) scopes: Vec<ClaimPath>,
     pub(super) client_ids: Vec<ClaimPath>,
+    /// It is this gateway itself.
+    pub(super) local: bool,
 }
 
 /// What is written once and counts for every issuer.
@@ -54,6 +57,8 @@ pub(super) struct Shared {
     pub(super) audience: Option<String>,
     /// Of key sets, for all issuers.
     pub(super) approvals: Approvals,
+    /// The gateway's own keys, if it is an issuer.
+    pub(super) own: Option<super::token_service::Draft>,
 }
 
 pub(super) fn compile(
@@ -93,6 +98,7 @@ fn draft(
         jwks,
         keys,
         secrets,
+        local,
         leeway,
         max_lifetime,
         revocation_list,
@@ -152,7 +158,11 @@ fn draft(
     ));
     let id = IssuerName::new(name.value.as_str());
     secrets::judge_algorithms(&algorithms, !secrets.is_empty(), mistakes);
-    let found = if secrets.is_empty() {
+    let local = local.filter(|local| local.value);
+    let found = if let Some(local) = &local {
+        let others = discovery.is_some() || jwks.is_some() || !keys.is_empty() || !secrets.is_empty();
+        own_keys(&name, local, others, allowed, shared, inputs, mistakes)
+    } else if secrets.is_empty() {
         let written = Written {
             discovery,
             jwks,
@@ -193,7 +203,52 @@ fn draft(
         own_map: claims::map(claim_mappings, mistakes),
         scopes,
         client_ids,
+        local: local.is_some(),
     }
+}
+
+/// The keys with which this gateway signs.
+fn own_keys(
+    name: &Located<String>,
+    local: &Located<bool>,
+    others: bool,
+    algorithms: AlgorithmSet,
+    shared: &Shared,
+    inputs: Inputs<'_>,
+    mistakes: &mut Mistakes,
+) -> Option<(KeySource, Arc<Ring>)> {
+    let mut wrong = |message: &str, help: &str| {
+        mistakes.push(Mistake::new(local.place.clone(), message).help(help));
+        None
+    };
+    if others {
+        return wrong(
+            "an issuer that is this gateway has the keys of [token_service]",
+            "remove the others",
+        );
+    }
+    let Some(own) = &shared.own else {
+        return wrong(
+            "`local` is for the issuer that this gateway is, and it is none",
+            "add [token_service]",
+        );
+    };
+    if own.issuer.as_str() != name.value {
+        return wrong(
+            "the issuer that this gateway is has the name that `issuer` of [token_service] says",
+            "make them the same, to the last slash",
+        );
+    }
+    let unknown = own.keys.announced(inputs.now).map(OwnKey::algorithm);
+    for algorithm in unknown.filter(|algorithm| !algorithms.contains(*algorithm)) {
+        let message = format!(
+            "the gateway signs with {}, which `algorithms` of this issuer does not allow",
+            algorithm.name()
+        );
+        mistakes.push(Mistake::new(name.place.clone(), message));
+    }
+    let keys = own.keys.key_set(inputs.now);
+    Some(of_files(&own.issuer, (keys, own.files.clone()), inputs))
 }
 
 /// The defaults that are decided here.

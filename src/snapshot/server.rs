@@ -9,9 +9,10 @@ use http::HeaderName;
 use ipnet::IpNet;
 
 use super::admin::{self, AdminSettings};
+use super::token_service::TokenListener;
 use super::{Inputs, KeptClaims, Names, Written, mistake};
 use crate::api::canonical_header;
-use crate::config::{self, DuplicateSlashes, Located, Mistake, Mistakes};
+use crate::config::{self, DuplicateSlashes, Located, Mistake, Mistakes, Place};
 use crate::route::PathPolicy;
 
 /// Fields that no caller's request takes upstream, in whatever spelling: those that the gateway sets itself or that
@@ -81,6 +82,8 @@ pub struct ProcessSettings {
     pub metrics: Option<SocketAddr>,
     /// Where the admin API is; only together with `state`.
     pub admin: Option<AdminSettings>,
+    /// Where the token service is.
+    pub token_service: Option<TokenListener>,
     /// Where the store is.
     pub state: Option<std::path::PathBuf>,
     /// Where the access log goes.
@@ -94,6 +97,8 @@ pub(super) struct Edges {
     pub(super) access_log: Option<config::AccessLog>,
     pub(super) state: Option<config::State>,
     pub(super) admin: Option<config::Admin>,
+    /// Compiled already, where keys are.
+    pub(super) token_service: Option<(Place, TokenListener)>,
 }
 
 /// Where the access log goes.
@@ -148,6 +153,7 @@ pub(super) fn compile(
         access_log,
         state,
         admin,
+        token_service,
     } = edges;
     let config::Server {
         threads,
@@ -204,9 +210,16 @@ pub(super) fn compile(
         grace_period,
         upstream_connections_idle_max,
         token_cache_entries,
-        listeners: addresses(listeners, metrics.as_ref(), admin.as_ref(), mistakes),
+        listeners: addresses(
+            listeners,
+            metrics.as_ref(),
+            admin.as_ref(),
+            token_service.as_ref(),
+            mistakes,
+        ),
         metrics: metrics.map(|metrics| metrics.address.value),
         admin: admin.and_then(|admin| admin::compile(admin, state.as_ref(), inputs, warnings, mistakes)),
+        token_service: token_service.map(|(_, listener)| listener),
         state: state.map(|config::State { kind, path }| match kind {
             config::StateKind::Embedded => path.value,
         }),
@@ -248,6 +261,7 @@ fn addresses(
     listeners: Vec<config::Listener>,
     metrics: Option<&config::Metrics>,
     admin: Option<&config::Admin>,
+    token_service: Option<&(Place, TokenListener)>,
     mistakes: &mut Mistakes,
 ) -> Vec<SocketAddr> {
     let mut names = Names::default();
@@ -273,6 +287,10 @@ fn addresses(
     if let Some(admin) = admin {
         claim(&admin.address, mistakes);
     }
+    if let Some((place, listener)) = token_service {
+        let (place, value) = (place.clone(), listener.address);
+        claim(&Located { place, value }, mistakes);
+    }
     addresses
 }
 
@@ -296,7 +314,7 @@ fn log(
 
 /// A configuration without a listener serves nobody; said once, at the top of the main file.
 pub(super) fn no_listener(file: &std::path::Path) -> Mistake {
-    let place = config::Place {
+    let place = Place {
         file: file.into(),
         line: 1,
         column: 1,

@@ -51,6 +51,8 @@ pub(super) fn compile(
             audience,
             suspended,
             limits,
+            client_secret_hash: _, // in `token_service`
+            scopes: _,             // in `token_service`
         } = application;
         judge_name("the application", &id, mistakes);
         ids.claim("the application", &id.value, &id.place, mistakes);

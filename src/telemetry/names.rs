@@ -370,6 +370,13 @@ pub const ADMIN_SIGN_INS: Named<Counter, 1> = Named::counter(
     ["outcome"],
 );
 
+/// Alert on `invalid_client` and `too_many_attempts`: somebody guesses. `result` is `ok`, or the answer's `error` or `code`.
+pub const TOKEN_REQUESTS: Named<Counter, 2> = Named::counter(
+    "tollgate_token_service_requests_total",
+    "Requests to the token service, by endpoint and what became of them; with endpoint `-`, failed TLS handshakes.",
+    ["endpoint", "result"],
+);
+
 /// Requests are decided without the store; changes are refused with 503 meanwhile.
 pub const STORE_FAILING: Named<Gauge, 0> = Named::gauge(
     "tollgate_store_failing",
@@ -445,6 +452,7 @@ pub const ALL: &[Description] = &[
     SUBSCRIPTIONS.describe(),
     APPLICATIONS.describe(),
     ADMIN_SIGN_INS.describe(),
+    TOKEN_REQUESTS.describe(),
     STORE_FAILING.describe(),
     STORE_FAILURES.describe(),
     ACCESS_LOG_LINES_DROPPED.describe(),

@@ -98,6 +98,8 @@ pub struct Telemetry {
     pub applications: Arc<Gauge>,
     /// [`names::ADMIN_SIGN_INS`]: `outcome`.
     pub admin_sign_ins: CounterFamily<1>,
+    /// [`names::TOKEN_REQUESTS`]
+    pub token_requests: CounterFamily<2>,
     /// [`names::STORE_FAILING`].
     pub store_failing: Arc<Gauge>,
     /// [`names::STORE_FAILURES`]: `operation`.
@@ -175,6 +177,7 @@ impl Telemetry {
             subscriptions: registrar.single(&names::SUBSCRIPTIONS)?,
             applications: registrar.single(&names::APPLICATIONS)?,
             admin_sign_ins: registrar.family(&names::ADMIN_SIGN_INS)?,
+            token_requests: registrar.family(&names::TOKEN_REQUESTS)?,
             store_failing: registrar.single(&names::STORE_FAILING)?,
             store_failures: registrar.family(&names::STORE_FAILURES)?,
             access_log_lines_dropped: registrar.single(&names::ACCESS_LOG_LINES_DROPPED)?,

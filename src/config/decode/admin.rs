@@ -1,7 +1,7 @@
 //! `[state]` and `[admin]`: where that is kept which changes at run time, and where it is changed.
 //! Neither path has a default: what lies on disk, and where a secret lies, is for an operator to say.
 
-use crate::config::schema::{Admin, AdminTls, State, StateKind};
+use crate::config::schema::{Admin, ServerTls, State, StateKind};
 use crate::config::table::{Key, Shape};
 use crate::config::value::Value;
 
@@ -50,12 +50,12 @@ pub(super) fn admin(value: Value<'_>) -> Option<Admin> {
     })
 }
 
-fn tls(value: Value<'_>) -> Option<AdminTls> {
+fn tls(value: Value<'_>) -> Option<ServerTls> {
     let table = value.table(&TLS)?;
     let certificate = table.required("certificate", Value::file);
     let key = table.required("key", Value::file);
     let client_ca = table.optional("client_ca", Value::file);
-    Some(AdminTls {
+    Some(ServerTls {
         certificate: certificate?,
         key: key?,
         client_ca,

@@ -25,6 +25,8 @@ pub(super) static APPLICATION: Shape = Shape {
         Key::Table("bandwidth", &OF_APPLICATION.bandwidth),
         Key::Value("concurrency"),
         Key::Value("on_exceed"),
+        Key::Value("client_secret_hash"),
+        Key::Value("scopes"),
         Key::Later("api_keys"),
     ],
 };
@@ -59,6 +61,8 @@ pub(super) fn application(value: Value<'_>) -> Option<Application> {
         audience: table.optional("audience", Value::text),
         suspended: table.optional("suspended", Value::boolean).unwrap_or_default(),
         limits: limits(&table, &OF_APPLICATION),
+        client_secret_hash: table.optional("client_secret_hash", Value::text),
+        scopes: table.optional("scopes", Value::texts).unwrap_or_default(),
         id: id?,
     })
 }

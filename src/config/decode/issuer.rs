@@ -32,6 +32,7 @@ pub(super) static ISSUER: Shape = Shape {
         Key::Value("client_id_claims"),
         Key::Value("token_types"),
         Key::Value("token_profile"),
+        Key::Value("local"),
         Key::Value("use_default_claim_mapping"),
         Key::Table("claim_mapping", &claim_mapping::OF_ISSUER),
         Key::Table("revocation_list", &revocation_list::REVOCATION_LIST),
@@ -92,6 +93,7 @@ pub(super) fn issuer(value: Value<'_>) -> Option<Issuer> {
         jwks: table.optional("jwks", |value| Some(value.located(jwks(value, discovered)?))),
         discovery,
         keys: table.optional("keys", keys).unwrap_or_default(),
+        local: table.optional("local", |value| Some(value.located(value.boolean()?))),
         secrets: table.optional("secrets", secrets).unwrap_or_default(),
         leeway: table.or(
             "leeway",

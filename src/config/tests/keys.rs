@@ -87,7 +87,7 @@ fn keys_that_do_not_exist() {
 #[test]
 fn keys_of_other_versions() {
     let tables: [(&str, &str, &[&str]); 8] = [
-        ("", "", &["follow", "token_service"]),
+        ("", "", &["follow"]),
         ("[counters]\n", "", &["url"]),
         ("[[listener]]\naddress = \"127.0.0.1:1\"\n", "", &["tls", "http2"]),
         (

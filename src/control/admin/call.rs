@@ -1,26 +1,23 @@
 //! A request as an operation sees it: read whole, within bounds, with nothing in it that is not understood.
 //! So an operation is a plain function over values, and no bound can be forgotten in one of them.
 
-use std::future::poll_fn;
 use std::ops::Deref;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::body::Body;
 use axum::extract::{RawPathParams, Request};
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, LOCATION};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use hyper::body::Body as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::AdminApi;
 use super::operations::{Field, Operation};
 use super::problem::Problem;
+use crate::control::door::read_body;
 use crate::control::registrar::{Actor, Expected, Repeatable};
 use crate::control::state::{NOTE_BYTES_MAX, Revision, VALUE_BYTES_MAX};
 
@@ -30,10 +27,6 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 const ADDED_BYTES_MAX: usize = 4 * 1024;
 const _: () = assert!(BODY_BYTES_MAX + ADDED_BYTES_MAX <= VALUE_BYTES_MAX);
 const _: () = assert!(2 * (BODY_BYTES_MAX + ADDED_BYTES_MAX) + ADDED_BYTES_MAX <= NOTE_BYTES_MAX);
-/// How long a body may take to come.
-const BODY_WAIT: Duration = Duration::from_secs(10);
-/// So much of a body that is too long is read and thrown away, so that the caller can read why it was refused.
-const DRAINED_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Items of a page, by default and at most.
 const LIMIT: (usize, usize) = (100, 1000);
 /// The longest idempotency key.
@@ -93,8 +86,7 @@ impl Call {
         let actor = actor.ok_or_else(Problem::failed)?;
         let query = read_query(parts.uri.query().unwrap_or_default(), operation)?;
         judge_condition(&parts.headers, operation)?;
-        let body = tokio::time::timeout(BODY_WAIT, read_body(&parts.headers, body));
-        let body = body.await.map_err(|_| Problem::timeout())??;
+        let body = read_body(&parts.headers, body, BODY_BYTES_MAX).await?;
         match (operation.body.is_some(), body.is_empty()) {
             (true, _) => judge_media_type(&parts.headers)?,
             (false, true) => {}
@@ -310,39 +302,6 @@ fn read_query(text: &str, operation: &Operation) -> Result<Vec<(String, String)>
     Ok(query)
 }
 
-/// The body, of which no more is ever kept than may be.
-async fn read_body(headers: &HeaderMap, mut body: Body) -> Result<Bytes, Problem> {
-    let announced = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    let expects = headers.contains_key(http::header::EXPECT);
-    if announced
-        .is_some_and(|announced| announced > DRAINED_BYTES_MAX || (expects && announced > BODY_BYTES_MAX))
-    {
-        return Err(Problem::too_large());
-    }
-    let mut kept = Vec::new();
-    let mut length = 0_usize;
-    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
-        let frame = frame.map_err(|_| Problem::bad_request("the body did not come whole"))?;
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        length = length.saturating_add(data.len());
-        if length <= BODY_BYTES_MAX {
-            kept.extend(data);
-        } else if length <= DRAINED_BYTES_MAX {
-            kept = Vec::new();
-        } else {
-            break;
-        }
-    }
-    if length > BODY_BYTES_MAX {
-        return Err(Problem::too_large());
-    }
-    Ok(kept.into())
-}
-
 fn judge_media_type(headers: &HeaderMap) -> Result<(), Problem> {
     let mut fields = headers.get_all(CONTENT_TYPE).iter();
     let essence = |value: &HeaderValue| {
@@ -358,78 +317,5 @@ fn judge_media_type(headers: &HeaderMap) -> Result<(), Problem> {
     match (fields.next().and_then(essence), fields.next()) {
         (Some(()), None) => Ok(()),
         _ => Err(Problem::media_type()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::convert::Infallible;
-    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-    use std::task::{Context, Poll};
-
-    use hyper::body::Frame;
-
-    use super::*;
-
-    const CHUNK: usize = 8 * 1024;
-
-    /// Bytes that tell when they are gone.
-    struct Counted(Vec<u8>, Arc<AtomicUsize>);
-
-    /// A body of so many chunks, which notes how many were ever there at once.
-    struct Long {
-        left: usize,
-        present: Arc<AtomicUsize>,
-        most: Arc<AtomicUsize>,
-    }
-
-    impl AsRef<[u8]> for Counted {
-        fn as_ref(&self) -> &[u8] {
-            &self.0
-        }
-    }
-
-    impl Drop for Counted {
-        fn drop(&mut self) {
-            self.1.fetch_sub(1, Relaxed);
-        }
-    }
-
-    impl hyper::body::Body for Long {
-        type Data = Bytes;
-        type Error = Infallible;
-
-        fn poll_frame(
-            mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-            if self.left == 0 {
-                return Poll::Ready(None);
-            }
-            self.left -= 1;
-            let present = self.present.fetch_add(1, Relaxed) + 1;
-            self.most.fetch_max(present, Relaxed);
-            let chunk = Counted(vec![b'x'; CHUNK], Arc::clone(&self.present));
-            Poll::Ready(Some(Ok(Frame::data(Bytes::from_owner(chunk)))))
-        }
-    }
-
-    #[tokio::test]
-    async fn what_is_too_long_is_read_and_kept_nowhere() {
-        for (chunks, whole) in [(0, true), (8, true), (9, false), (2000, false), (5000, false)] {
-            let most = Arc::new(AtomicUsize::new(0));
-            let long = Long {
-                left: chunks,
-                present: Arc::default(),
-                most: Arc::clone(&most),
-            };
-            let read = read_body(&HeaderMap::new(), Body::new(long)).await;
-            assert_eq!(
-                read.map(|body| body.len()).ok(),
-                whole.then_some(chunks * CHUNK),
-                "{chunks}"
-            );
-            assert!(most.load(Relaxed) <= 1, "{chunks}: {most:?} at once");
-        }
     }
 }

@@ -18,15 +18,13 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN};
 
-use super::listen::Connection;
 use super::problem::Problem;
 use super::sign_ins::{SignIn, SignIns};
+use crate::control::door::{Connection, beginning, hexadecimal};
 use crate::control::private_file::{self, PrivateFileError};
 use crate::control::registrar::Actor;
 use crate::subscription::ApiKeySecret;
 
-/// So much of a certificate's name goes into the audit log.
-const NAME_CHARS_MAX: usize = 200;
 /// From where a browser sends (Fetch Metadata, section 2.3).
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -41,10 +39,6 @@ pub struct Demands {
     /// A certificate, which TLS has verified.
     pub certificate: bool,
 }
-
-/// Whose certificate was shown, as TLS has verified it.
-#[derive(Debug)]
-pub(super) struct Shown(String);
 
 /// What everybody must get past.
 pub(super) struct Guard {
@@ -93,40 +87,6 @@ impl AdminToken {
     }
 }
 
-// === impl Shown ===
-
-impl Shown {
-    /// Of a certificate in DER: its subject, else its first other name, and enough of its digest to tell it from the
-    /// next of that name.
-    pub(super) fn of(certificate: &[u8]) -> Self {
-        let name = match x509_parser::parse_x509_certificate(certificate) {
-            Ok((_, certificate)) => {
-                let subject = certificate.subject().to_string();
-                let other = || {
-                    let names = certificate.subject_alternative_name().ok()??;
-                    names.value.general_names.first().map(ToString::to_string)
-                };
-                if subject.is_empty() {
-                    other()
-                } else {
-                    Some(subject)
-                }
-            }
-            Err(_) => None,
-        };
-        let name = name.unwrap_or_else(|| "unnamed".to_owned());
-        let name: String = name
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(NAME_CHARS_MAX)
-            .collect();
-        Self(format!(
-            "certificate:{name} ({})",
-            beginning(digest(&SHA256, certificate).as_ref())
-        ))
-    }
-}
-
 // === impl Guard ===
 
 impl Guard {
@@ -170,8 +130,8 @@ impl Guard {
         }
         if self.demands.certificate {
             let shown = connection.and_then(|connection| connection.shown.as_ref());
-            let Shown(name) = shown.ok_or(SignIn::Unauthorized)?;
-            actor = Some(Actor(name.clone()));
+            let shown = shown.ok_or(SignIn::Unauthorized)?;
+            actor = Some(Actor(shown.name().to_owned()));
         }
         actor.ok_or(SignIn::Unauthorized)
     }
@@ -229,15 +189,6 @@ fn is_of_a_page(request: &Request) -> bool {
     let headers = request.headers();
     let mut sites = headers.get_all(SEC_FETCH_SITE).iter();
     headers.contains_key(ORIGIN) || !sites.all(|site| site == "none" || site == "same-origin")
-}
-
-/// Enough of a digest to tell one from the next.
-fn beginning(digest: &[u8]) -> String {
-    hexadecimal(digest.get(..4).unwrap_or(digest))
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn bearer(value: &str) -> Option<&str> {

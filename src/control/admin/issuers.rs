@@ -94,6 +94,7 @@ fn source(issuer: &Issuer) -> Value {
                 json!({ "kind": "jwks_file", "file": path.display().to_string() })
             }
             Some((KeyFileKind::Secret(_), _)) => json!({ "kind": "secrets" }),
+            Some((KeyFileKind::Own(_), _)) => json!({ "kind": "token_service" }),
             Some((KeyFileKind::PublicKey(_), _)) | None => json!({ "kind": "key_files" }),
         },
     }
@@ -124,6 +125,7 @@ fn origin(issuer: &Issuer, key: &Key) -> Option<(&'static str, String)> {
         let place = file.path.display().to_string();
         match &file.holds {
             KeyFileKind::Jwks => Some(("file", place)),
+            KeyFileKind::Own(_) => None,
             KeyFileKind::PublicKey(kid) => (key.kid() == Some(kid)).then_some(("file", place)),
             KeyFileKind::Secret(kid) => (key.kid() == Some(kid)).then_some(("secret", place)),
         }

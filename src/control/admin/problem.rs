@@ -6,6 +6,7 @@ use axum::response::Response;
 use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 
+use crate::control::door::BodyError;
 use crate::control::registrar::Refusal;
 use crate::control::state::StoreError;
 
@@ -150,6 +151,16 @@ impl Problem {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
+    }
+}
+
+impl From<BodyError> for Problem {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::Late => Self::timeout(),
+            BodyError::TooLong => Self::too_large(),
+            BodyError::Cut => Self::bad_request("the body did not come whole"),
+        }
     }
 }
 

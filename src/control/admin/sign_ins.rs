@@ -4,12 +4,10 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use crate::control::told::Told;
 use crate::telemetry::{Counter, Telemetry};
-
-/// Between two lines of one outcome.
-const PAUSE: Duration = Duration::from_secs(60);
 
 /// How far somebody got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,13 +33,6 @@ struct Place {
     outcome: SignIn,
     counter: Arc<Counter>,
     told: Mutex<Told>,
-}
-
-/// What the log has of an outcome.
-#[derive(Default)]
-struct Told {
-    last: Option<Instant>,
-    untold: u64,
 }
 
 // === impl SignIn ===
@@ -95,45 +86,6 @@ impl SignIns {
                     "somebody was turned away at the admin API; there is one such line a minute"
                 );
             }
-        }
-    }
-}
-
-// === impl Told ===
-
-impl Told {
-    /// How many a line would tell of, if one is due.
-    fn count(&mut self, now: Instant) -> Option<u64> {
-        self.untold = self.untold.saturating_add(1);
-        let is_due = self
-            .last
-            .is_none_or(|last| now.saturating_duration_since(last) >= PAUSE);
-        is_due.then(|| {
-            self.last = Some(now);
-            std::mem::take(&mut self.untold)
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_a_minute_tells_of_all_since_the_last_one() {
-        let begun = Instant::now();
-        let mut told = Told::default();
-        for (seconds, expected) in [
-            (0, Some(1)),
-            (0, None),
-            (30, None),
-            (59, None),
-            (60, Some(4)),
-            (61, None),
-            (500, Some(2)),
-        ] {
-            let now = begun + Duration::from_secs(seconds);
-            assert_eq!(told.count(now), expected, "after {seconds} s");
         }
     }
 }

@@ -178,6 +178,7 @@ fn touched() -> Result<Telemetry, TelemetryError> {
         subscriptions,
         applications,
         admin_sign_ins,
+        token_requests,
         store_failing,
         store_failures,
         access_log_lines_dropped,
@@ -214,6 +215,7 @@ fn touched() -> Result<Telemetry, TelemetryError> {
     revocation_list_entries.child(&["acme"]).set(3);
     config_reloads.child(&["applied"]).inc();
     admin_sign_ins.child(&["admitted"]).inc();
+    token_requests.child(&["token", "ok"]).inc();
     in_flight_requests.inc();
     for gauge in [
         config_generation,

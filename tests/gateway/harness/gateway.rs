@@ -30,6 +30,7 @@ pub(crate) struct Gateway {
     addresses: Vec<SocketAddr>,
     metrics: SocketAddr,
     admin: Option<SocketAddr>,
+    token_service: Option<SocketAddr>,
     log: Lines,
     access: Lines,
 }
@@ -63,6 +64,7 @@ impl Gateway {
             addresses: Vec::new(),
             metrics: SocketAddr::from(([127, 0, 0, 1], 0)),
             admin: None,
+            token_service: None,
             log,
             access,
         };
@@ -83,6 +85,11 @@ impl Gateway {
     /// Where operators connect.
     pub(crate) fn admin_address(&self) -> SocketAddr {
         self.admin.expect("the configuration has [admin]")
+    }
+
+    /// Where clients ask for tokens.
+    pub(crate) fn token_address(&self) -> SocketAddr {
+        self.token_service.expect("the configuration has [token_service]")
     }
 
     /// Ends the process by a signal, and starts another one on the same directory; the log begins anew.
@@ -221,6 +228,7 @@ impl Gateway {
                 self.addresses = listening("listener");
                 self.metrics = listening("metrics")[0];
                 self.admin = listening("admin").first().copied();
+                self.token_service = listening("token_service").first().copied();
                 return;
             }
             let ended = self.child.try_wait().unwrap();

@@ -1,9 +1,13 @@
-//! The listener of the admin API: connections, their bounds, and TLS.
+//! Listeners of the control plane - the admin API's, the token service's: connections, their bounds, and TLS.
 //!
-//! Whoever connects and says nothing must not keep an operator out. A connection has [`PATIENCE`] for its handshake, and
-//! again for each request's head, which is also how long it may be idle. There are [`CONNECTIONS_MAX`] at most; one more
-//! closes the oldest that has no request of an operator under way, up to the last byte of its answer (`written`). A
-//! stranger's never has, so strangers push out each other, and an idle operator, but no operation.
+//! Whoever connects and says nothing must not keep out whoever is expected: an operator, a client. A connection has
+//! [`PATIENCE`] for its handshake, and again for each request's head, which is also how long it may be idle. There are so
+//! many at most; one more closes the oldest that has no expected request under way, up to the last byte of its answer
+//! (`written`). A stranger's never has, so strangers push out each other, and an idle operator, but no operation.
+
+mod body;
+mod shown;
+mod written;
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -24,18 +28,16 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::guard::Shown;
-use super::sign_ins::{SignIn, SignIns};
-use super::written::{Progress, Watched};
+pub(super) use body::{BodyError, read_body};
+pub(super) use shown::{Shown, beginning, hexadecimal};
+pub(super) use written::Progress;
+
+use written::Watched;
 
 /// How long a handshake, the head of a request and a pause between two requests may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Connections at a time.
-const CONNECTIONS_MAX: usize = 64;
 /// How long a connection may be used. Its certificate is looked at once, and may have expired since.
 const AGE_MAX: Duration = Duration::from_secs(10 * 60);
-/// The head of a request; the admin token and an idempotency key are short.
-const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// After a failure to accept, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -77,32 +79,48 @@ impl Connection {
     }
 }
 
+/// Who listens.
+pub(super) struct Door {
+    /// Whose connections these are, in the log.
+    pub(super) name: &'static str,
+    /// At a time.
+    pub(super) connections_max: usize,
+    /// The head of a request, in bytes.
+    pub(super) head_bytes_max: usize,
+    /// Plain HTTP, or what connections are accepted with.
+    pub(super) tls: Tls,
+    /// Told of everybody who did not come through the handshake.
+    pub(super) handshake_failed: Box<dyn Fn(Option<IpAddr>) + Send + Sync>,
+}
+
 struct Open {
     progress: Progress,
     task: AbortHandle,
 }
 
 /// Accepts for ever.
-pub(super) async fn serve(
-    listener: TcpListener,
-    router: Router,
-    tls: Tls,
-    sign_ins: &Arc<SignIns>,
-) -> Infallible {
+pub(super) async fn serve(listener: TcpListener, router: Router, door: Door) -> Infallible {
     // In the order in which they came.
     let mut open: Vec<Open> = Vec::new();
-    let tls = Arc::new(tls);
+    let Door {
+        name,
+        connections_max,
+        head_bytes_max,
+        tls,
+        handshake_failed,
+    } = door;
+    let (tls, handshake_failed) = (Arc::new(tls), Arc::from(handshake_failed));
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(event = "admin_accept_failed", %error, "no connection could be accepted");
+                tracing::warn!(event = "accept_failed", listener = name, %error, "no connection could be accepted");
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
         };
         open.retain(|open| !open.task.is_finished());
-        if open.len() >= CONNECTIONS_MAX {
+        if open.len() >= connections_max {
             let idle = open.iter().position(|open| !open.progress.is_busy());
             match idle {
                 Some(oldest) => open.remove(oldest).task.abort(),
@@ -111,8 +129,14 @@ pub(super) async fn serve(
         }
         let progress = Progress::default();
         let accepted = Connection::new(Some(peer.ip()), &tls, progress.clone());
-        let task = connection(stream, router.clone(), accepted, Arc::clone(sign_ins));
-        let task = tokio::spawn(task);
+        let failed = Arc::clone(&handshake_failed);
+        let task = tokio::spawn(connection(
+            stream,
+            router.clone(),
+            accepted,
+            head_bytes_max,
+            failed,
+        ));
         open.push(Open {
             progress,
             task: task.abort_handle(),
@@ -120,25 +144,32 @@ pub(super) async fn serve(
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, mut connection: Connection, sign_ins: Arc<SignIns>) {
+async fn connection(
+    stream: TcpStream,
+    router: Router,
+    mut connection: Connection,
+    head_bytes_max: usize,
+    handshake_failed: Arc<dyn Fn(Option<IpAddr>) + Send + Sync>,
+) {
     let _ = stream.set_nodelay(true);
     let Some(config) = connection.config.clone() else {
-        return http(stream, router, connection, AGE_MAX).await;
+        return http(stream, router, connection, head_bytes_max, AGE_MAX).await;
     };
     let handshake = timeout(PATIENCE, TlsAcceptor::from(config).accept(stream)).await;
     let Ok(Ok(stream)) = handshake else {
-        return sign_ins.note(SignIn::HandshakeFailed, connection.peer);
+        return handshake_failed(connection.peer);
     };
     let (_, session) = stream.get_ref();
     let shown = session.peer_certificates().and_then(<[_]>::first);
     connection.shown = shown.map(|certificate| Shown::of(certificate));
-    http(stream, router, connection, AGE_MAX).await;
+    http(stream, router, connection, head_bytes_max, AGE_MAX).await;
 }
 
 async fn http(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     router: Router,
     connection: Connection,
+    head_bytes_max: usize,
     age_max: Duration,
 ) {
     let stream = Watched::new(stream, connection.progress.clone());
@@ -153,7 +184,7 @@ async fn http(
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(PATIENCE)
-            .max_buf_size(HEAD_BYTES_MAX)
+            .max_buf_size(head_bytes_max)
             .half_close(false)
             .serve_connection(TokioIo::new(stream), service)
     );
@@ -166,28 +197,34 @@ async fn http(
 
 #[cfg(test)]
 mod tests {
-    use axum::middleware::from_fn_with_state;
+    use axum::extract::Request;
+    use axum::middleware::{Next, from_fn};
+    use axum::response::Response;
     use axum::routing::get;
+    use http::StatusCode;
+    use http::header::AUTHORIZATION;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 
-    use super::super::guard::{AdminToken, Demands, Guard, guard};
     use super::*;
-    use crate::control::registrar::Actor;
-    use crate::telemetry::Telemetry;
 
     const ADDRESS: &str = "127.0.0.1:9180";
+    const HEAD_BYTES_MAX: usize = 16 * 1024;
 
-    /// A door behind which there is a long answer.
+    /// A guard, behind which there is a long answer.
     fn router(answer: &'static str) -> Router {
-        let demands = Demands {
-            token: Some((AdminToken::of("token"), Actor("admin".to_owned()))),
-            certificate: false,
+        let guard = |mut request: Request, next: Next| async move {
+            let connection = request.extensions_mut().remove::<Arc<Connection>>();
+            let expected = request.headers().get(AUTHORIZATION);
+            if expected.is_none_or(|value| value != "Bearer token") {
+                let mut refused = Response::new(Body::from("{\"refused\":\"yes\"}"));
+                *refused.status_mut() = StatusCode::UNAUTHORIZED;
+                return refused;
+            }
+            let _busy = connection.map(|connection| connection.progress.begin());
+            next.run(request).await
         };
-        let telemetry = Telemetry::new("test").unwrap();
-        let sign_ins = Arc::new(SignIns::new(&telemetry));
-        let guarded = Guard::new(demands, sign_ins, ADDRESS.parse().unwrap(), &[]);
         let router = Router::new().route("/", get(move || async move { answer }));
-        router.layer(from_fn_with_state(Arc::new(guarded), guard))
+        router.layer(from_fn(guard))
     }
 
     #[tokio::test]
@@ -197,7 +234,7 @@ mod tests {
             let (mut caller, stream) = duplex(64);
             let progress = Progress::default();
             let connection = Connection::new(None, &Arc::new(None), progress.clone());
-            let served = tokio::spawn(http(stream, router(answer), connection, AGE_MAX));
+            let served = tokio::spawn(http(stream, router(answer), connection, HEAD_BYTES_MAX, AGE_MAX));
             let asked = format!("GET / HTTP/1.1\r\nHost: {ADDRESS}\r\nAuthorization: Bearer {token}\r\n\r\n");
             caller.write_all(asked.as_bytes()).await.unwrap();
             let is_operator = token == "token";
@@ -226,7 +263,7 @@ mod tests {
         let (mut caller, stream) = duplex(1024);
         let connection = Connection::new(None, &Arc::new(None), Progress::default());
         let age_max = Duration::from_millis(100);
-        let served = tokio::spawn(http(stream, router("short"), connection, age_max));
+        let served = tokio::spawn(http(stream, router("short"), connection, HEAD_BYTES_MAX, age_max));
         let asked = format!("GET / HTTP/1.1\r\nHost: {ADDRESS}\r\n\r\n");
         let begun = std::time::Instant::now();
         let mut answers = 0;

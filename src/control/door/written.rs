@@ -1,4 +1,4 @@
-//! How far the answer to an operator is: asked for, handed over to be written, written.
+//! How far the answer to an operator or a client is: asked for, handed over to be written, written.
 //!
 //! A connection that is closed for the sake of another must have nothing of an operator's on it, and an answer may be the
 //! only one that has the text of an API key. It is handed over whole, and what writes it takes it before it is written; so
@@ -18,11 +18,11 @@ const HANDED_OVER: u8 = 2;
 
 /// What there is of an operator's on a connection. HTTP/1.1 has one request after the other.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Progress(Arc<AtomicU8>);
+pub(in crate::control) struct Progress(Arc<AtomicU8>);
 
 /// An operator's request, until its answer is handed over; dropping it is that.
 #[derive(Debug)]
-pub(super) struct Busy(Progress);
+pub(in crate::control) struct Busy(Progress);
 
 /// A connection that tells when everything is written.
 pub(super) struct Watched<S> {
@@ -34,7 +34,7 @@ pub(super) struct Watched<S> {
 
 impl Progress {
     /// An operator's request has come.
-    pub(super) fn begin(&self) -> Busy {
+    pub(in crate::control) fn begin(&self) -> Busy {
         self.0.store(ASKED, Ordering::Relaxed);
         Busy(self.clone())
     }
