@@ -21,6 +21,7 @@ use crate::places;
 use crate::process::{Process, Words};
 use crate::programs::programs;
 use crate::runner::{Scratch, credentials, origin};
+use crate::scenario::Scenario;
 use crate::sides::{Credentials, Side, Stage, bare_proxy, free_address, setting};
 use crate::terminal::{note, say};
 
@@ -119,7 +120,11 @@ fn counted(side: Side, stage: &Stage<'_>, request: &[u8], options: &Instructions
 fn command(side: Side, stage: &Stage<'_>, directory: &Path) -> Result<(Words, Option<SocketAddr>)> {
     if side == Side::Gateway {
         let path = places::private_directory(&directory.join("etc"))?.join("tollgate.toml");
-        fs::write(&path, gateway::configuration(&setting(stage, None))).during(path.display())?;
+        let setting = gateway::Setting {
+            limited: stage.scenario == Scenario::Limited,
+            ..setting(stage, None)
+        };
+        fs::write(&path, gateway::configuration(&setting)).during(path.display())?;
         return Ok((gateway::command(&stage.binaries.tollgate, &path), None));
     }
     let listen = free_address()?;

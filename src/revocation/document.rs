@@ -116,6 +116,8 @@ pub fn parse_list(
         }
         Format::Lines => {
             let text = std::str::from_utf8(body).map_err(|_| DocumentError::Syntax)?;
+            // A byte order mark is no part of the first id.
+            let text = text.strip_prefix('\u{feff}').unwrap_or(text);
             let lines = text.lines().map(str::trim);
             for jti in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
                 // A page of HTML or a JSON document is no list of token ids.

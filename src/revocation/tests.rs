@@ -403,6 +403,7 @@ fn a_list_is_understood_or_refused() {
     for (text, expected) in [
         ("", Ok(0)),
         ("# tokens\n\n a \r\nb\na\n", Ok(2)),
+        ("\u{feff}a\na\n", Ok(1)),
         ("a b\n", Err(DocumentError::Syntax)),
         ("<html>\n", Err(DocumentError::Syntax)),
         ("{\"revocations\":[]}", Err(DocumentError::Syntax)),

@@ -24,8 +24,9 @@ use crate::time::{Clock, UnixTime};
 
 /// Revocations of one request.
 pub const BATCH_MAX: usize = 1000;
-/// How long a token may be alive of which nothing is known: where its issuer has no `max_lifetime`.
-const LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// How long a token may be alive of which nothing is known: where its issuer has no `max_lifetime`. As good as for ever:
+/// the gateway takes such a token as long as it lives, so whoever took it back must not find it good again one day.
+const LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 /// The largest `leeway` of an issuer.
 const LEEWAY_MAX: Duration = Duration::from_secs(5 * 60);
 /// So far ahead times may be, at most.
