@@ -13,6 +13,7 @@ mod catalogue;
 mod claims;
 mod forgery;
 mod headers;
+mod introspected;
 mod issuers;
 mod life;
 mod limits;

@@ -16,7 +16,7 @@ use super::routes::{self, RouteDraft};
 use super::server::HttpSettings;
 use super::upstreams::{Upstreams, find_upstream};
 use super::{KeptClaims, Names, headers, mistake, refused, shown, unknown};
-use super::{life, token_from};
+use super::{introspected, life, token_from};
 use crate::api::{
     Accepted, Api, ClaimHeader, ClaimHeaders, HeaderEncoding, Life, Limited, OfferedPlan, Part, Plan, Plans,
     Route, Schedule, Security, Stages, Terms,
@@ -57,7 +57,7 @@ pub(super) struct PlanDraft {
     pub(super) validation: config::Validation,
     subscription_required: bool,
     sources: Vec<Source>,
-    issuers: Vec<Located<String>>,
+    pub(super) issuers: Vec<Located<String>>,
     audiences: Said,
     selection_rule: Option<Predicate>,
     resources: Resources,
@@ -134,6 +134,7 @@ pub(super) fn drafts(
             },
         };
         let plans = compile_plans(&name.value, plans, &claim_headers.fields, around, kept, mistakes);
+        introspected::judge(&plans, issuers, mistakes);
         api_keys::tell_apart(
             &name,
             plans.iter().map(|plan| (plan.security, &*plan.sources)),
@@ -337,6 +338,7 @@ fn offer(
     all: &mut Vec<Arc<Plan>>,
 ) -> Plans {
     let mut jwt = foldhash::HashMap::default();
+    let mut oauth2: Option<Accepted> = None;
     let mut own = Vec::new();
     for draft in drafts {
         let id = PlanId::of(api, &draft.name.value);
@@ -368,6 +370,19 @@ fn offer(
             let Some(audiences) = audiences else {
                 continue;
             };
+            if let (Security::OAuth2, Some(introspection)) = (draft.security, &issuer.issuer.introspection) {
+                let accepted = oauth2.get_or_insert_with(|| Accepted {
+                    issuer: Arc::clone(&issuer.issuer),
+                    terms: Terms::of_answers(&issuer.issuer.rules, &mapping, introspection),
+                    mapping,
+                    plans: Vec::new(),
+                });
+                accepted.plans.push(OfferedPlan {
+                    plan: Arc::clone(&plan),
+                    audiences,
+                });
+                continue;
+            }
             jwt.entry(name.value.as_str().into())
                 .or_insert_with(|| Accepted {
                     issuer: Arc::clone(&issuer.issuer),
@@ -382,7 +397,7 @@ fn offer(
                 });
         }
     }
-    Plans::new(jwt, own)
+    Plans::new(jwt, oauth2, own)
 }
 
 fn compile_plans(
@@ -462,6 +477,17 @@ fn compile_plans(
                 );
                 Security::Jwt
             }
+            config::Security::OAuth2 => {
+                jwt_plan(
+                    &name,
+                    &accepted_issuers,
+                    &own_audiences,
+                    audience_from.first(),
+                    issuers,
+                    mistakes,
+                );
+                Security::OAuth2
+            }
             config::Security::ApiKey => {
                 refuse_misplaced(
                     "an API key plan",
@@ -483,7 +509,7 @@ fn compile_plans(
             }
         };
         let selection_rule =
-            selection_rule.and_then(|rule| compile_rule(&rule, security != Security::Jwt, kept, mistakes));
+            selection_rule.and_then(|rule| compile_rule(&rule, !security.takes_bearer(), kept, mistakes));
         let subscription_required = subscription_validation.is_none_or(|flag| flag.value);
         let of = match subscription_required && security != Security::Keyless {
             true => Of::Subscriptions(security),
@@ -499,7 +525,7 @@ fn compile_plans(
             subscription_required,
             sources: match security {
                 Security::ApiKey => api_keys::compile(api_key.as_ref(), claim_headers, http, mistakes),
-                Security::Jwt | Security::Keyless => {
+                Security::Jwt | Security::OAuth2 | Security::Keyless => {
                     api_keys::refuse(api_key.as_ref(), security, mistakes);
                     token_from::compile(token_from.as_ref(), claim_headers, http, mistakes)
                 }

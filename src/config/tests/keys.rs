@@ -19,13 +19,9 @@ fn words() {
     );
     let plan = "[[api]]\nname = \"a\"\ncontext_path = \"/\"\nupstream = \"u\"\n[[api.plan]]\nname = \"p\"\n";
     check(
-        &format!("{plan}security = \"oauth2\"\n"),
-        &["7:12: `oauth2` is not available in this version of Tollgate: security = \"oauth2\""],
-    );
-    check(
         &format!("{plan}security = \"none\"\n"),
         &[
-            "7:12: unknown word `none` for `security` (known are `jwt`, `api_key`, `keyless`): security = \"none\"",
+            "7:12: unknown word `none` for `security` (known are `jwt`, `oauth2`, `api_key`, `keyless`): security = \"none\"",
         ],
     );
 }
@@ -86,15 +82,10 @@ fn keys_that_do_not_exist() {
 
 #[test]
 fn keys_of_other_versions() {
-    let tables: [(&str, &str, &[&str]); 8] = [
+    let tables: [(&str, &str, &[&str]); 7] = [
         ("", "", &["follow"]),
         ("[counters]\n", "", &["url"]),
         ("[[listener]]\naddress = \"127.0.0.1:1\"\n", "", &["tls", "http2"]),
-        (
-            "[[issuer]]\nname = \"a\"\nalgorithms = [\"a\"]\n",
-            "",
-            &["introspection"],
-        ),
         (
             "[[upstream]]\nname = \"a\"\npeers = [\"127.0.0.1:1\"]\n",
             "",
