@@ -10,8 +10,8 @@ use super::{Authentic, Cause, DataPlane, Denial, Fact, Found, Observer};
 use crate::identity::Identity;
 use crate::issuer::ListSource;
 use crate::revocation::{Holder, Marks};
-use crate::token::{Key, Vouched};
 use crate::token::json::Value;
+use crate::token::{Key, Vouched};
 
 /// After the audience: nobody has taken the token back, as far as operators and its issuer say.
 pub(super) fn judge(

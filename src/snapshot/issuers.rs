@@ -3,8 +3,8 @@
 //! request; keys that are fetched come later, into the ring that the issuer shares with other snapshots.
 
 mod fetched;
-mod revocation_list;
 mod introspection;
+mod revocation_list;
 
 use std::sync::Arc;
 
