@@ -43,43 +43,36 @@ pub(super) fn introspection(value: Value<'_>) -> Option<Introspection> {
     let client_id = table.required("client_id", Value::text);
     let file = table.optional("client_secret_file", Value::file);
     let variable = table.optional("client_secret_env", Value::text);
-    let introspection = |secret| {
-        Some(Introspection {
-            url: url?,
-            client_id: client_id?,
-            secret,
-            auth: table.word(
-                "client_auth",
-                &[
-                    ("basic", Some(IntrospectionAuth::Basic)),
-                    ("post", Some(IntrospectionAuth::Post)),
-                ],
-            ),
-            required_claims: table.or_default("required_claims", Value::texts),
-            cache_ttl: table.or("cache_ttl", |value| value.duration(SECOND..=HOUR), CACHE_TTL),
-            negative_ttl: table.or(
-                "negative_ttl",
-                |value| value.duration(SECOND..=NEGATIVE_TTL_MAX),
-                NEGATIVE_TTL,
-            ),
-            timeout: table.or(
-                "timeout",
-                |value| value.duration(TIMEOUT_MIN..=TIMEOUT_MAX),
-                TIMEOUT,
-            ),
-            concurrency: table.or(
-                "concurrency",
-                |value| value.integer(1..=CONCURRENCY_MAX),
-                CONCURRENCY,
-            ),
-            danger_allow_http: table.or_default("danger_allow_http", Value::boolean),
-            ca_file: table.optional("ca_file", Value::file),
-            proxy: table.optional("proxy", Value::text),
-        })
-    };
-    match (table.has("client_secret_file"), table.has("client_secret_env")) {
-        (true, false) => introspection(ClientSecret::File(file?)),
-        (false, true) => introspection(ClientSecret::Variable(variable?)),
+    let auth = table.word(
+        "client_auth",
+        &[
+            ("basic", Some(IntrospectionAuth::Basic)),
+            ("post", Some(IntrospectionAuth::Post)),
+        ],
+    );
+    let required_claims = table.or_default("required_claims", Value::texts);
+    let cache_ttl = table.or("cache_ttl", |value| value.duration(SECOND..=HOUR), CACHE_TTL);
+    let negative_ttl = table.or(
+        "negative_ttl",
+        |value| value.duration(SECOND..=NEGATIVE_TTL_MAX),
+        NEGATIVE_TTL,
+    );
+    let timeout = table.or(
+        "timeout",
+        |value| value.duration(TIMEOUT_MIN..=TIMEOUT_MAX),
+        TIMEOUT,
+    );
+    let concurrency = table.or(
+        "concurrency",
+        |value| value.integer(1..=CONCURRENCY_MAX),
+        CONCURRENCY,
+    );
+    let danger_allow_http = table.or_default("danger_allow_http", Value::boolean);
+    let ca_file = table.optional("ca_file", Value::file);
+    let proxy = table.optional("proxy", Value::text);
+    let secret = match (table.has("client_secret_file"), table.has("client_secret_env")) {
+        (true, false) => file.map(ClientSecret::File),
+        (false, true) => variable.map(ClientSecret::Variable),
         (true, true) => value.wrong_but(
             "`introspection` has both `client_secret_file` and `client_secret_env`",
             "keep one",
@@ -88,5 +81,19 @@ pub(super) fn introspection(value: Value<'_>) -> Option<Introspection> {
             table.missing("`client_secret_file` or `client_secret_env`");
             None
         }
-    }
+    };
+    Some(Introspection {
+        url: url?,
+        client_id: client_id?,
+        secret: secret?,
+        auth,
+        required_claims,
+        cache_ttl,
+        negative_ttl,
+        timeout,
+        concurrency,
+        danger_allow_http,
+        ca_file,
+        proxy,
+    })
 }

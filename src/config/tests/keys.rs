@@ -205,3 +205,24 @@ fn values_of_claim_mappings_and_audience_sources() {
         &["4:17: `audience_from` must not be empty: audience_from = []"],
     );
 }
+
+#[test]
+fn introspection() {
+    let issuer = "[[issuer]]\nname = \"a\"\nintrospection = { url = \"u\", client_id = \"c\"";
+    let line = |more: &str| format!("introspection = {{ url = \"u\", client_id = \"c\"{more} }}");
+    for (more, says) in [
+        (
+            "",
+            "3:17: missing required key `client_secret_file` or `client_secret_env` in `introspection` of [[issuer]]",
+        ),
+        (
+            ", client_secret_file = \"f\", client_secret_env = \"E\"",
+            "3:17: `introspection` has both `client_secret_file` and `client_secret_env` (keep one)",
+        ),
+    ] {
+        check(
+            &format!("{issuer}{more} }}\n"),
+            &[&format!("{says}: {}", line(more))],
+        );
+    }
+}
