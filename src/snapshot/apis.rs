@@ -15,8 +15,8 @@ use super::requirements::{compile_claims, compile_resources, compile_rule, judge
 use super::routes::{self, RouteDraft};
 use super::server::HttpSettings;
 use super::upstreams::{Upstreams, find_upstream};
-use super::{KeptClaims, Names, headers, mistake, refused, shown, unknown};
-use super::{introspected, life, token_from};
+use super::{KeptClaims, Names, headers, mistake, refused, shown};
+use super::{bearer_plans, life, token_from};
 use crate::api::{
     Accepted, Api, ClaimHeader, ClaimHeaders, HeaderEncoding, Life, Limited, OfferedPlan, Part, Plan, Plans,
     Route, Schedule, Security, Stages, Terms,
@@ -134,7 +134,7 @@ pub(super) fn drafts(
             },
         };
         let plans = compile_plans(&name.value, plans, &claim_headers.fields, around, kept, mistakes);
-        introspected::judge(&plans, issuers, mistakes);
+        bearer_plans::judge(&plans, issuers, mistakes);
         api_keys::tell_apart(
             &name,
             plans.iter().map(|plan| (plan.security, &*plan.sources)),
@@ -466,8 +466,8 @@ fn compile_plans(
             claims.first().map(|claim| ("claims", &claim.name.place)),
         ];
         let security = match security.value {
-            config::Security::Jwt => {
-                jwt_plan(
+            config::Security::Jwt | config::Security::OAuth2 => {
+                bearer_plans::judge_issuers(
                     &name,
                     &accepted_issuers,
                     &own_audiences,
@@ -475,18 +475,10 @@ fn compile_plans(
                     issuers,
                     mistakes,
                 );
-                Security::Jwt
-            }
-            config::Security::OAuth2 => {
-                jwt_plan(
-                    &name,
-                    &accepted_issuers,
-                    &own_audiences,
-                    audience_from.first(),
-                    issuers,
-                    mistakes,
-                );
-                Security::OAuth2
+                match security.value {
+                    config::Security::OAuth2 => Security::OAuth2,
+                    _ => Security::Jwt,
+                }
             }
             config::Security::ApiKey => {
                 refuse_misplaced(
@@ -551,50 +543,6 @@ fn refuse_misplaced(
     for (key, place) in misplaced.into_iter().flatten() {
         let message = format!("{kind} takes no `{key}`: {because}");
         mistakes.push(Mistake::new(place.clone(), message));
-    }
-}
-
-/// A JWT plan names issuers that exist, each once, and audiences are named by it or by the issuer.
-fn jwt_plan(
-    name: &Located<String>,
-    accepted: &[Located<String>],
-    audiences: &Said,
-    audience_from: Option<&Located<config::AudienceSource>>,
-    issuers: &[IssuerDraft],
-    mistakes: &mut Mistakes,
-) {
-    if accepted.is_empty() {
-        mistakes.push(
-            mistake(name, "the plan", "accepts tokens of no issuer")
-                .help("name at least one in `issuers = [...]`"),
-        );
-    }
-    let mut names = Names::default();
-    for issuer in accepted {
-        names.claim("the issuer", &issuer.value, &issuer.place, mistakes);
-        match issuers.iter().find(|draft| draft.issuer.name.as_str() == issuer.value) {
-            None => {
-                let known = issuers.iter().map(|draft| draft.issuer.name.as_str());
-                mistakes.push(unknown(issuer, "issuer", known));
-            }
-            Some(draft) if audiences::accepted(&draft.audiences, audiences, false, None).is_none() => mistakes.push(
-                mistake(issuer, "neither the plan nor the issuer", "names `audiences`").help(
-                    "list whom tokens must be for, or write `audiences = \"danger-accept-any\"` to take tokens \
-                     meant for anybody",
-                ),
-            ),
-            Some(draft) => {
-                if let Some(source) = audience_from.filter(|_| !audiences.lists() && draft.audiences.accepts_any()) {
-                    let message = format!(
-                        "`audience_from` adds nothing: the issuer `{}` says \"danger-accept-any\"",
-                        shown(&issuer.value)
-                    );
-                    mistakes.push(
-                        Mistake::new(source.place.clone(), message).help("list the plan's `audiences`"),
-                    );
-                }
-            }
-        }
     }
 }
 

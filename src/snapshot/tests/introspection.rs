@@ -1,4 +1,5 @@
 //! Issuers that are asked about tokens, and the plans that ask.
+//! What would send tokens or secrets where they do not belong never comes into force.
 
 use super::{Memory, check};
 use crate::issuer::KeyRing;

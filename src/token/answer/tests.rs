@@ -1,4 +1,5 @@
 //! Answers as tables: their form, their times and their use. What requests become of them is tested from outside.
+//! These are the rules alone; a server is not needed to break them.
 
 use super::*;
 use crate::token::{AlgorithmSet, Profile, TokenTypes};

@@ -1,4 +1,5 @@
 //! Servers that lie, fail, are slow or dead: nothing is known of the token then, and nobody gets in.
+//! Each lie is told once, and its cause is counted by its own word; the truth is believed right after it.
 
 use serde_json::json;
 

@@ -1,4 +1,5 @@
 //! Tokens that strangers make up: they cost the server little, and good callers nothing.
+//! Connections and questions at the server are counted, not times.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,5 @@
 //! What an answer says, judged: its times, audience, issuer and type, the claims, the subscription, the scopes.
+//! Each row is asked twice: what is remembered must say the same.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,5 @@
 //! How long answers count, and how often is asked.
+//! The server holds answers back until all who ask are there, and counts questions.
 
 use serde_json::json;
 

@@ -1,4 +1,5 @@
 //! What a reload changes about questions and answers, and plans of both kinds side by side.
+//! Which tokens reach the server at all is seen there.
 
 use serde_json::json;
 use tollgate::token::Algorithm;

@@ -1,4 +1,5 @@
 //! Where the secret comes from, that nobody sees it, and what `explain` and the admin API say.
+//! Everything that the gateway prints is searched.
 
 use std::process::Command;
 
