@@ -298,7 +298,7 @@ fn authenticate<'p>(
     client: Option<IpAddr>,
     observer: &mut impl Observer,
 ) -> Result<Authentic<'p>, Box<Denial>> {
-    if let Some(accepted) = opaque::asked(found, bearer) {
+    if let Some(accepted) = opaque::asked(plane, found, bearer) {
         return opaque::authenticate(plane, found, accepted, bearer, client, observer);
     }
     let now = found.now;

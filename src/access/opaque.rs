@@ -24,26 +24,35 @@ use crate::token::{
 };
 
 /// The plans that take the token if its issuer is asked; nothing if it is to be verified here.
-pub(super) fn asked<'p>(found: &Found<'p>, bearer: &Bearer<'_>) -> Option<&'p Accepted> {
+pub(super) fn asked<'p>(
+    plane: &DataPlane<'_>,
+    found: &Found<'p>,
+    bearer: &Bearer<'_>,
+) -> Option<&'p Accepted> {
     let accepted = found.api.plans.introspected(found.now)?;
-    match found.api.plans.take_signed(found.now) && is_signed(found, &bearer.token) {
+    match found.api.plans.take_signed(found.now) && is_signed(plane, found, &bearer.token) {
         true => None,
         false => Some(accepted),
     }
 }
 
 /// Whether the token looks like a signed one of an issuer whose signed tokens a plan takes.
-fn is_signed(found: &Found<'_>, token: &str) -> bool {
+fn is_signed(plane: &DataPlane<'_>, found: &Found<'_>, token: &str) -> bool {
     if !has_three_parts(token) {
         return false;
+    }
+    let is_taken = |issuer: &str| found.api.plans.for_issuer(issuer, found.now).is_some();
+    // Whose a token is that was verified here before need not be read again.
+    if let Some(hit) = plane.verdicts.get(&TokenDigest::of(token), tick(found.now))
+        && let Some(verdict) = hit.value()
+    {
+        return is_taken(verdict.issuer().as_str());
     }
     let mut scratch = Scratch::default();
     let Ok(token) = UnverifiedToken::parse(token, &mut scratch) else {
         return false;
     };
-    token
-        .claimed_issuer()
-        .is_ok_and(|issuer| found.api.plans.for_issuer(issuer, found.now).is_some())
+    token.claimed_issuer().is_ok_and(is_taken)
 }
 
 /// Stages 4 and 5 for such a token.

@@ -196,6 +196,7 @@ pub(crate) fn api(upstream: &Upstream) -> String {
         [[upstream]]
         name = "sample"
         peers = ["{}"]
+        connect_timeout = "20s"
 
         [[api]]
         name = "orders"

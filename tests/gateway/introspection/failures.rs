@@ -103,7 +103,7 @@ fn extra_spaces_and_parameters_are_no_lie() {
     for (token, content_type, body) in [
         ("spaces", "application/json", format!(" \r\n\t{good}\n\n  ")),
         ("charset", "application/json;charset=UTF-8", good.clone()),
-        ("case", "Application/JSON ; charset=utf-8", good.clone()),
+        ("case", "Application/JSON ; charset=utf-8", good),
     ] {
         server.says(token, Says::page(200, content_type, &body));
         assert_eq!(judged(&gateway, "/orders/1", token).0, 200, "{token}");
