@@ -36,7 +36,7 @@ pub(crate) struct Row {
 }
 
 /// Codes that no row can bring about, and why.
-const UNREACHED: [(Code, &str); 7] = [
+const UNREACHED: [(Code, &str); 8] = [
     (
         Code::InternalError,
         "no request is known that makes the gateway fail; one that is becomes a bug and a row",
@@ -45,6 +45,10 @@ const UNREACHED: [(Code, &str); 7] = [
     (
         Code::RevocationsUnavailable,
         "takes an issuer without its list: `revocations/lists.rs`",
+    ),
+    (
+        Code::IntrospectionUnavailable,
+        "takes an issuer that is asked and does not answer: `introspection/failures.rs`",
     ),
     (Code::RateLimited, "takes a limit that is used up: `limits/`"),
     (Code::QuotaExceeded, "takes a limit that is used up: `limits/`"),
