@@ -132,9 +132,9 @@ fn plans_ask_whom_they_can_and_no_two() {
     check(
         &api(&[("oauth2", "bare")]),
         &[
-            "7:12: neither the plan nor the issuer `bare` names `audiences` (list whom tokens must be for, or write \
+            "8:12: neither the plan nor the issuer `bare` names `audiences` (list whom tokens must be for, or write \
              `audiences = \"danger-accept-any\"` to take tokens meant for anybody): issuers = [\"bare\"]",
-            "7:12: the issuer `bare` has no `introspection` (say how it is asked: introspection = { url = \"…\", \
+            "8:12: the issuer `bare` has no `introspection` (say how it is asked: introspection = { url = \"…\", \
              client_id = \"…\", … }): issuers = [\"bare\"]",
         ],
     );
