@@ -13,6 +13,7 @@ mod forgery;
 mod keyed;
 mod limits;
 mod observer;
+mod opaque;
 mod reasons;
 mod revoked;
 mod shown;
@@ -208,7 +209,8 @@ struct Found<'p> {
 struct Authentic<'p> {
     accepted: &'p Accepted,
     verdict: Arc<Verdict>,
-    key: Arc<Key>,
+    /// Nothing if the issuer was asked.
+    key: Option<Arc<Key>>,
 }
 
 /// Stage 1: host, path and method to a route; an API without a plan on offer is as good as none.
@@ -296,6 +298,9 @@ fn authenticate<'p>(
     client: Option<IpAddr>,
     observer: &mut impl Observer,
 ) -> Result<Authentic<'p>, Box<Denial>> {
+    if let Some(accepted) = opaque::asked(plane, found, bearer) {
+        return opaque::authenticate(plane, found, accepted, bearer, client, observer);
+    }
     let now = found.now;
     let digest = TokenDigest::of(&bearer.token);
     let tick = tick(now);
@@ -315,7 +320,7 @@ fn authenticate<'p>(
             return Ok(Authentic {
                 accepted,
                 verdict: Arc::clone(verdict),
-                key: Arc::clone(key),
+                key: Some(Arc::clone(key)),
             });
         }
         observer.cache(CacheResult::Stale);
@@ -377,7 +382,7 @@ fn verify<'p>(
     Ok(Authentic {
         accepted,
         verdict,
-        key: Arc::clone(token.key()),
+        key: Some(Arc::clone(token.key())),
     })
 }
 
@@ -386,6 +391,12 @@ fn accepted<'p>(found: &Found<'p>, bearer: &Bearer<'_>, issuer: &str) -> Result<
     let unknown = || Denial::new(Cause::Token(TokenError::IssuerUnknown)).at(found.api);
     let accepted = found.api.plans.for_issuer(issuer, found.now);
     let accepted = accepted.ok_or_else(unknown)?;
+    at_its_place(found, accepted, bearer)?;
+    Ok(accepted)
+}
+
+/// Whether a plan on offer looks where the token was.
+fn at_its_place(found: &Found<'_>, accepted: &Accepted, bearer: &Bearer<'_>) -> Result<(), Box<Denial>> {
     if !accepted
         .on_offer(found.now)
         .any(|offered| offered.plan.looks_in(bearer.source))
@@ -393,7 +404,7 @@ fn accepted<'p>(found: &Found<'p>, bearer: &Bearer<'_>, issuer: &str) -> Result<
         let cause = Cause::Credential(CredentialError::SourceNotAccepted);
         return Err(Denial::new(cause).at(found.api).by(&accepted.issuer));
     }
-    Ok(accepted)
+    Ok(())
 }
 
 /// The issuer's keys. Without them nothing can be said about a token, not even about one that was good before.

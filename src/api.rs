@@ -93,6 +93,8 @@ pub struct Plan {
 pub enum Security {
     /// A bearer token that is a signed JWT.
     Jwt,
+    /// A bearer token that its issuer is asked about.
+    OAuth2,
     /// An API key.
     ApiKey,
     /// None.
@@ -117,12 +119,18 @@ impl Plan {
 
 impl Security {
     /// Every kind there is.
-    pub const ALL: [Self; 3] = [Self::Jwt, Self::ApiKey, Self::Keyless];
+    pub const ALL: [Self; 4] = [Self::Jwt, Self::OAuth2, Self::ApiKey, Self::Keyless];
+
+    /// Whether callers show a bearer token.
+    pub const fn takes_bearer(self) -> bool {
+        matches!(self, Self::Jwt | Self::OAuth2)
+    }
 
     /// The word for configuration, logs and metrics.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Jwt => "jwt",
+            Self::OAuth2 => "oauth2",
             Self::ApiKey => "api_key",
             Self::Keyless => "keyless",
         }

@@ -25,6 +25,7 @@ use pingora::services::ServiceReadyNotifier;
 use pingora::services::background::{BackgroundService, background_service};
 use pingora::services::listening::Service as ListeningService;
 use tokio::net::TcpStream;
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, mpsc};
 
 pub use bind::{BindError, Bound, bind};
@@ -35,6 +36,7 @@ use crate::api::Stages;
 use crate::config::Mistakes;
 use crate::control::Publish;
 use crate::control::counting::Noting;
+use crate::control::introspection::Introspector;
 use crate::control::keys::Keeper;
 use crate::control::load::{Loaded, load_and_make};
 use crate::control::reload::{Reloader, note_applied};
@@ -42,7 +44,9 @@ use crate::control::state::StateError;
 use crate::control::status::{Readiness, StatusEndpoints};
 use crate::issuer::{KeyRing, KeySource, Trouble};
 use crate::limit::{Counters, Forgeries, LocalCounters};
-use crate::proxy::{Cell, ConnectionPool, Connections, CountsChanged, Gateway, KeyMiss, Known, Verdicts};
+use crate::proxy::{
+    Cell, ConnectionPool, Connections, CountsChanged, Gateway, Introspect, KeyMiss, Known, Verdicts, Waits,
+};
 use crate::revocation::Revocations;
 use crate::snapshot::Snapshot;
 use crate::subscription::Index;
@@ -122,6 +126,7 @@ struct ControlParts {
     readiness: Arc<Readiness>,
     when_ready: Hook,
     connections: Arc<ConnectionPool>,
+    introspector: Arc<Introspector>,
 }
 
 impl Publish for Cell {
@@ -260,6 +265,7 @@ impl App {
         server.bootstrap();
 
         let (keeper, desks) = Keeper::new(Arc::clone(&telemetry), Arc::clone(&revoked));
+        let introspector = Arc::new(Introspector::new(Arc::clone(&forgeries), Arc::clone(&telemetry)));
         let reloader = Reloader {
             main,
             key_ring,
@@ -295,6 +301,7 @@ impl App {
                 readiness: Arc::clone(&readiness),
                 when_ready,
                 connections: Arc::clone(&connections),
+                introspector: Arc::clone(&introspector),
             })),
         };
         let control = server.add_service(background_service("control", control));
@@ -311,9 +318,12 @@ impl App {
             server.add_service(bind::Prebound::new(service, vec![bound]));
         }
 
-        let key_miss: KeyMiss = Box::new(move |issuer| {
+        let keys: KeyMiss = Box::new(move |issuer| {
             let (desks, issuer) = (Arc::clone(&desks), issuer.clone());
             Box::pin(async move { desks.ask(&issuer).await })
+        });
+        let answers: Introspect = Box::new(move |inquiry, budget| {
+            Box::pin(Arc::clone(&introspector).ask(Arc::clone(inquiry), budget))
         });
         let known = Known {
             cell: Arc::clone(&cell),
@@ -323,7 +333,8 @@ impl App {
             revocations: revoked,
             counters,
         };
-        let gateway = Gateway::new(known, counts_changed(noting), access_log, key_miss, connections);
+        let waits = Waits { keys, answers };
+        let gateway = Gateway::new(known, counts_changed(noting), access_log, waits, connections);
         let proxy = pingora::proxy::http_proxy(&server.configuration, gateway);
         let service = ListeningService::new("gateway".to_owned(), Connections::new(proxy, cell));
         let proxy = server.add_service(bind::Prebound::new(service, listeners));
@@ -366,7 +377,9 @@ impl BackgroundService for ControlPlane {
             readiness,
             when_ready,
             connections,
+            introspector,
         } = parts;
+        introspector.run_on(Handle::current());
         let issuers = reloader.cell.snapshot().issuers.clone();
         reloader.keeper.take_on(&issuers, FIRST_KEYS_WAIT).await;
         ready.notify_ready();
@@ -420,6 +433,15 @@ fn watch_cells(telemetry: &Telemetry, cell: &Arc<Cell>, index: &Arc<Index>, verd
         let now = Clock.now();
         for issuer in &cell.snapshot().issuers {
             let name = issuer.name.as_str();
+            if let Some(asked) = &issuer.introspection {
+                let [active, inactive] = asked.answers.len();
+                for (state, answers) in [("active", active), ("inactive", inactive)] {
+                    telemetry
+                        .introspection_answers
+                        .child(&[name, state])
+                        .set(count(answers));
+                }
+            }
             let Some(held) = issuer.ring.held() else {
                 telemetry.jwks_keys.child(&[name]).set(0);
                 continue;

@@ -9,6 +9,7 @@ mod complaints;
 pub mod counting;
 mod door;
 pub mod fetch;
+pub mod introspection;
 pub mod keys;
 mod lists;
 pub mod load;

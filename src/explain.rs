@@ -10,6 +10,7 @@ mod advice;
 mod cite;
 mod limits;
 mod lives;
+mod opaque;
 mod question;
 mod record;
 mod report;

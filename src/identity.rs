@@ -21,7 +21,7 @@ pub use path::ClaimPath;
 pub use transformation::{PATTERN_BYTES_MAX, Pattern, PatternError, Transformation};
 
 use crate::id::IssuerName;
-use crate::token::VerifiedToken;
+use crate::token::Vouched;
 use crate::token::json::{Object, Value};
 
 /// The claim that says who is calling (RFC 7519 section 4.1.2).
@@ -86,7 +86,7 @@ impl ClaimMapping {
     pub fn apply(
         &self,
         issuer: &IssuerName,
-        token: &VerifiedToken<'_>,
+        token: &impl Vouched,
         asked: &[Box<str>],
     ) -> Result<Identity, IdentityError> {
         self.read(issuer, token.claims(), asked)

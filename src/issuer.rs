@@ -7,6 +7,7 @@
 mod approval;
 mod attempt;
 mod discovery;
+mod introspection;
 mod jwks_url;
 mod quarantine;
 mod revocation_list;
@@ -20,6 +21,9 @@ use std::time::Duration;
 pub use approval::{APPROVAL_LIFETIME, Approval, Approvals, ApprovalsError};
 pub use attempt::{Attempt, AttemptResult, Trouble};
 pub use discovery::{DiscoveryError, jwks_uri};
+pub use introspection::{
+    Active, Answer, Answers, Asked, ClientCredentials, ClientMethod, Inquiry, Introspection,
+};
 pub use jwks_url::{JwksUrl, JwksUrlError};
 pub use quarantine::{Suspicion, Terms};
 pub use revocation_list::{LIST_FETCH_TIMEOUT, ListSchedule, ListSource};
@@ -45,6 +49,8 @@ pub struct Issuer {
     pub ring: Arc<Ring>,
     /// Where it says which of its tokens it has taken back; nothing: nowhere.
     pub revocations: Option<Box<ListSource>>,
+    /// How it is asked about tokens; nothing: not at all.
+    pub introspection: Option<Introspection>,
 }
 
 /// Where an issuer's keys come from.

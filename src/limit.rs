@@ -29,7 +29,9 @@ pub use acquire::{LEVELS_MAX, Level, acquire, ask};
 pub use attempts::{Attempt, Attempts};
 pub use calendar::{Period, Zone};
 pub use counters::{Counters, LocalCounters, Subject};
-pub use forgery::{Bucket, Charge, Forgeries, ForgeryBudget, Overdrawn, SOURCES, Share, prefix};
+pub use forgery::{
+    Bucket, Charge, Forgeries, ForgeryBudget, INTROSPECTION_PRICE, Overdrawn, SOURCES, Share, prefix,
+};
 pub use gcra::Gcra;
 pub use keyed::{Key, Keyed, PLACES};
 pub use rate::{Rate, SpikeArrest};

@@ -45,10 +45,12 @@ pub use record::AccessLog;
 
 use self::context::{Context, Outcome, Watch};
 use self::relay::Relay;
-use crate::access::{Cause, Code, Counting, DataPlane, Permit, Proof, Verdict};
+use crate::access::{Cause, Code, Counting, DataPlane, Denial, Permit, Proof, Verdict};
 use crate::id::IssuerName;
-use crate::limit::{Counters, Forgeries};
+use crate::issuer::Inquiry;
+use crate::limit::{Counters, Forgeries, ForgeryBudget};
 use crate::revocation::Revocations;
+use crate::snapshot::Snapshot;
 use crate::subscription::Index;
 use crate::time::{Clock, UnixTime};
 use crate::token::{Cache, TokenError};
@@ -67,6 +69,17 @@ pub type CountsChanged = Box<dyn Fn(&Permit) + Send + Sync>;
 
 /// The answer to a [`KeyMiss`].
 pub type Fetched = Pin<Box<dyn Future<Output = bool> + Send>>;
+
+/// Asked when nothing can be said of a token before its issuer has been asked about it: whether something is known now.
+/// What it may cost if the token turns out to be nothing is the snapshot's word.
+pub type Introspect = Box<dyn Fn(&Arc<Inquiry>, ForgeryBudget) -> Fetched + Send + Sync>;
+
+/// What may be waited for before a request is decided.
+#[expect(missing_docs, reason = "see the types")]
+pub struct Waits {
+    pub keys: KeyMiss,
+    pub answers: Introspect,
+}
 
 /// Tokens that were verified before.
 pub type Verdicts = Cache<Arc<Verdict>>;
@@ -93,7 +106,7 @@ pub struct Gateway {
     revocations: Arc<Revocations>,
     overloads: overload::Overloads,
     access_log: Option<AccessLog>,
-    key_miss: KeyMiss,
+    waits: Waits,
     request_ids: view::RequestIds,
     relay: Relay,
     /// When the operator was last told of a failed request.
@@ -110,7 +123,7 @@ impl Gateway {
         known: Known,
         counts_changed: CountsChanged,
         access_log: Option<AccessLog>,
-        key_miss: KeyMiss,
+        waits: Waits,
         connections: Arc<ConnectionPool>,
     ) -> Self {
         let Known {
@@ -131,7 +144,7 @@ impl Gateway {
             revocations,
             overloads: overload::Overloads::default(),
             access_log,
-            key_miss,
+            waits,
             request_ids: view::RequestIds::new(),
             relay: Relay::new(connections),
             complained_seconds: AtomicI64::new(0),
@@ -165,13 +178,24 @@ impl Gateway {
             Ok(Passed { permit, path }) => {
                 context.target = path;
                 if let Some(Proof::Token { key, .. }) = permit.caller().map(|caller| &caller.proof) {
-                    key.history().note_use(now);
+                    key.iter().for_each(|key| key.history().note_use(now));
                 }
                 (self.counts_changed)(&permit);
                 Outcome::Permitted(permit)
             }
             Err(denial) => Outcome::Denied(denial),
         };
+    }
+
+    /// Whether something has come without which a request could not be decided. Waits for it if it may come.
+    async fn has_come(&self, denial: &Denial, snapshot: &Snapshot) -> bool {
+        if let Some(issuer) = denial.unless_keys_come() {
+            return (self.waits.keys)(issuer).await;
+        }
+        match denial.unless_answered() {
+            Some(inquiry) => (self.waits.answers)(inquiry, snapshot.forgery_budget).await,
+            None => false,
+        }
     }
 
     /// Tells the operator that a request failed for our or the upstream's sake: at most once a second, with the number of
@@ -222,8 +246,7 @@ impl ProxyHttp for Gateway {
         (context.request_id, context.client) = self.request_ids.identify(session, http);
         self.decide(session, context, context.now);
         if let Outcome::Denied(denial) = &context.outcome
-            && let Some(issuer) = denial.unless_keys_come()
-            && (self.key_miss)(issuer).await
+            && self.has_come(denial, &context.live.snapshot).await
         {
             // It may have waited through a reload, after which what the former snapshot names is gone.
             context.live = self.cell.live();
@@ -239,7 +262,7 @@ impl ProxyHttp for Gateway {
                 self.overloads.note(issuer, overdrawn, client, context.now);
                 true
             }
-            Cause::Token(TokenError::SignatureInvalid) => {
+            Cause::Token(TokenError::SignatureInvalid | TokenError::Inactive) => {
                 self.forgeries.is_notorious(budget, client, context.now)
             }
             _ => false,

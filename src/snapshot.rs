@@ -9,6 +9,7 @@ mod admin;
 mod api_keys;
 mod apis;
 mod audiences;
+mod bearer_plans;
 mod catalogue;
 mod claims;
 mod forgery;

@@ -6,6 +6,7 @@
 //! and the first failure answers, with one word of a closed set ([`TokenError`]).
 
 mod algorithm;
+mod answer;
 mod cache;
 mod claims;
 mod error;
@@ -25,11 +26,16 @@ mod shared_secret;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod vouched;
 mod weak;
 
 pub mod json;
 
 pub use algorithm::{Algorithm, AlgorithmSet, KeyKind};
+pub use answer::{
+    ANSWER_BYTES_MAX, ANSWER_SERVES, AnswerError, AnswerTerms, AnsweredToken, has_three_parts, judge_answer,
+    judge_opaque, read_answer,
+};
 pub use cache::{CACHE_ENTRIES_MAX, Cache, Hit, TokenDigest};
 pub use claims::{Audience, OwnedAudience};
 pub use error::TokenError;
@@ -44,3 +50,4 @@ pub use profile::{ACCESS_TOKEN_TYPE, Profile};
 pub use rules::{AcceptedAudiences, Audiences, Rules, TokenTypes};
 pub use shared_secret::SecretEncoding;
 pub use verify::{KeyedToken, Probe, TokenCheck, UnverifiedToken, VerifiedToken};
+pub use vouched::Vouched;

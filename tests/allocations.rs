@@ -116,6 +116,30 @@ scopes = ["menu:read"]
 application = "mobile"
 api = "plain"
 plan = "gold"
+[[issuer]]
+name = "auth"
+audiences = ["orders"]
+introspection = { url = "https://auth.example/", client_id = "gateway", client_secret_file = "secret.txt" }
+[[api]]
+name = "asked"
+context_path = "/asked"
+upstream = "sample"
+[[api.plan]]
+name = "gold"
+security = "oauth2"
+issuers = ["auth"]
+rate = { requests = 1_000_000, per = "1s" }
+[[api.plan]]
+name = "signed"
+security = "jwt"
+issuers = ["acme"]
+[[api.route]]
+path = "/menu/{id}"
+scopes = ["menu:read"]
+[[subscription]]
+application = "mobile"
+api = "asked"
+plan = "gold"
 [[api]]
 name = "keys"
 context_path = "/keys"
@@ -179,6 +203,7 @@ fn snapshot_of(text: &str, jwks: &serde_json::Value) -> Result<Snapshot, Mistake
     let files = Memory(BTreeMap::from([
         (PathBuf::from("t.toml"), text.as_bytes().to_vec()),
         (PathBuf::from("acme.json"), jwks.to_string().into_bytes()),
+        (PathBuf::from("secret.txt"), b"secret".to_vec()),
     ]));
     let inputs = Inputs {
         files: &files,
@@ -231,6 +256,37 @@ fn allocations_at(
     let counted = allocation_counter::measure(|| decided = Some(evaluate(&plane, &view, NOW, &mut ())));
     assert!(decided.is_some());
     counted.count_total
+}
+
+#[test]
+fn a_remembered_opaque_token_allocates_no_more_than_a_signed_one() {
+    let key = SigningKey::generate(Algorithm::Es256).unwrap();
+    let snapshot = snapshot(&json!({ "keys": [key.public_jwk("k1")] })).unwrap();
+    let (index, verdicts) = (Index::default(), Cache::new(64));
+    index.admit(&snapshot.declared);
+    let mut issuers = snapshot.issuers.iter();
+    let asked = issuers.find_map(|issuer| issuer.introspection.as_ref()).unwrap();
+    let answer = json!({
+        "active": true, "aud": "orders", "sub": "alice", "client_id": "mobile-app", "scope": "menu:read",
+    });
+    for token in ["2YotnFZFEjr1zCsicMWpAA", "2Yotn.FZFEjr1z.CsicMWpAA"] {
+        let until = NOW.plus(Duration::from_secs(60));
+        asked
+            .answers
+            .note_active(asked.digest(token), answer.to_string().into_bytes(), until, NOW);
+        let mut headers = HeaderMap::new();
+        headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
+        let ask = || allocations_at("/asked/menu/1", &snapshot, &index, &verdicts, &headers, None);
+        let before = verdicts.len();
+        let cold = ask();
+        assert_eq!(verdicts.len(), before + 1, "{token} passes");
+        assert!(cold <= COLD_BUDGET, "{token}: {cold} allocations");
+        let warm = ask();
+        println!("opaque token: cold {cold}, warm {warm} allocations");
+        // One that looks like a signed token is taken apart to see whose it is.
+        let budget = if token.contains('.') { 3 } else { PLAIN_BUDGET };
+        assert!(warm <= budget, "{token}: {warm} allocations");
+    }
 }
 
 #[test]

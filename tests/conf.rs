@@ -91,7 +91,7 @@ struct Disk;
 struct Text(String);
 
 /// A key set for every `*.json` that is asked for, a secret for every `*.txt`, a certificate for every `*.crt`, its
-/// private key for every `*.key`, no approvals, and a public key for every other file.
+/// private key for every `*.key`, no approvals, a public key for every other file, and the secret for every variable.
 struct Keys {
     jwks: String,
     secret: Secret<String>,
@@ -162,6 +162,10 @@ impl Files for Keys {
 
     fn list(&self, _: &Path) -> io::Result<Vec<PathBuf>> {
         Ok(Vec::new())
+    }
+
+    fn variable(&self, _: &str) -> Option<String> {
+        Some(self.secret.expose().clone())
     }
 }
 

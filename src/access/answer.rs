@@ -45,6 +45,7 @@ pub enum Code {
     ConcurrencyExceeded,
     KeysUnavailable,
     RevocationsUnavailable,
+    IntrospectionUnavailable,
     VerificationOverloaded,
     UpstreamError,
     UpstreamUnavailable,
@@ -177,7 +178,7 @@ fn field_name(lower: &str) -> String {
 
 impl Code {
     /// Every code there is.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::BadRequest,
         Self::RequestTimeout,
         Self::BodyTooLarge,
@@ -209,6 +210,7 @@ impl Code {
         Self::ConcurrencyExceeded,
         Self::KeysUnavailable,
         Self::RevocationsUnavailable,
+        Self::IntrospectionUnavailable,
         Self::VerificationOverloaded,
         Self::UpstreamError,
         Self::UpstreamUnavailable,
@@ -333,6 +335,11 @@ impl Code {
                 503,
                 "revocations_unavailable",
                 "Whether tokens of this issuer are revoked cannot be told at the moment.",
+            ),
+            Self::IntrospectionUnavailable => (
+                503,
+                "introspection_unavailable",
+                "The token's issuer cannot be asked about it at the moment.",
             ),
             Self::VerificationOverloaded => (
                 503,

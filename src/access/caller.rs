@@ -31,8 +31,8 @@ pub enum Proof {
     Token {
         /// What its verification found.
         verdict: Arc<Verdict>,
-        /// The key that vouches for it now.
-        key: Arc<Key>,
+        /// The key that vouches for it now; nothing if its issuer was asked.
+        key: Option<Arc<Key>>,
     },
     /// An API key.
     ApiKey(Arc<ApiKey>),

@@ -12,7 +12,7 @@ use crate::authorization::{AuthorizationError, ResourceError};
 use crate::credential::CredentialError;
 use crate::id::{ApplicationId, IssuerName};
 use crate::identity::{Identity, IdentityError};
-use crate::issuer::Issuer;
+use crate::issuer::{Inquiry, Issuer};
 use crate::limit::{Bucket, Exceeded, LimitKind, Overdrawn};
 use crate::route::{HostError, PathError};
 use crate::subscription::{ApiKeyError, SubscriptionError};
@@ -58,6 +58,8 @@ pub enum Cause {
     ApiKey(ApiKeyError),
     /// The issuer's keys are not here: nothing can be said about the token.
     KeysUnavailable,
+    /// The issuer must be asked about the token, and has not answered: nothing is said about it.
+    IntrospectionUnavailable(Arc<Inquiry>),
     /// Nothing is left for the check of a token that was never seen: nothing is said about it.
     VerificationOverloaded(Overdrawn),
     /// The token was taken back before its time.
@@ -208,6 +210,9 @@ impl Denial {
                 .challenge(Challenge::InvalidToken("The token's claims are not acceptable")),
             // 503, not 401: a client throws its tokens away on 401, and these may be good.
             Cause::KeysUnavailable => Answer::new(Code::KeysUnavailable).retry_after(KEYS_RETRY_SECONDS),
+            Cause::IntrospectionUnavailable(_) => {
+                Answer::new(Code::IntrospectionUnavailable).retry_after(INTROSPECTION_RETRY_SECONDS)
+            }
             // Not 401 either: most of those who are met by a budget that others have spent have good tokens.
             Cause::VerificationOverloaded(overdrawn) => {
                 Answer::new(Code::VerificationOverloaded).retry_after(overdrawn.retry_after_seconds())
@@ -256,6 +261,7 @@ impl Denial {
             Cause::KeysUnavailable => Code::KeysUnavailable.word(),
             Cause::Revoked => "revoked",
             Cause::RevocationsUnavailable => Code::RevocationsUnavailable.word(),
+            Cause::IntrospectionUnavailable(_) => Code::IntrospectionUnavailable.word(),
             Cause::VerificationOverloaded(overdrawn) => match overdrawn.bucket {
                 Bucket::Issuer => "issuer_budget_spent",
                 Bucket::Source => "source_budget_spent",
@@ -297,6 +303,15 @@ impl Denial {
         }
     }
 
+    /// What the issuer must be asked before the request can be decided. The denial stands unless it answers; whoever can
+    /// wait may ask it and decide again.
+    pub const fn unless_answered(&self) -> Option<&Arc<Inquiry>> {
+        match &self.cause {
+            Cause::IntrospectionUnavailable(inquiry) => Some(inquiry),
+            _ => None,
+        }
+    }
+
     /// Where the reason stands among [`Self::REJECTIONS`], if it is the token that was refused: for the count of
     /// rejections by issuer and reason.
     pub const fn rejection(&self) -> Option<usize> {
@@ -313,6 +328,9 @@ impl Denial {
 
 /// What a caller does while keys, or a list of revocations, are on their way: come back soon.
 const KEYS_RETRY_SECONDS: u32 = 5;
+
+/// The same while an issuer does not answer.
+const INTROSPECTION_RETRY_SECONDS: u32 = 2;
 
 /// The code for a caller who is beyond a limit.
 const fn limit_code(kind: LimitKind) -> Code {

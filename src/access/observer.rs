@@ -7,7 +7,7 @@ use super::revoked::RevokedBy;
 use super::{RequestView, Verdict};
 use crate::api::{Api, Plan, Route};
 use crate::credential::Credential;
-use crate::issuer::Issuer;
+use crate::issuer::{Answer, Issuer};
 use crate::limit::Standing;
 use crate::revocation;
 use crate::subscription::{ApiKey, Application, Subscription, SubscriptionError};
@@ -39,6 +39,13 @@ pub enum Fact<'f> {
     },
     /// What the request carries.
     Credential(&'f Credential<'f>),
+    /// What an issuer that is asked about the token has said of it.
+    Answer {
+        /// The issuer.
+        issuer: &'f Arc<Issuer>,
+        /// What it said; nothing if it was not asked lately.
+        answer: Option<&'f Answer>,
+    },
     /// Who is calling.
     Caller(&'f Arc<Verdict>),
     /// The API key that the caller has.

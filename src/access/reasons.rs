@@ -94,6 +94,7 @@ impl Denial {
                 "The token was taken back before its time, at the admin API or in its issuer's list."
             }
             Cause::RevocationsUnavailable => Code::RevocationsUnavailable.detail(),
+            Cause::IntrospectionUnavailable(_) => Code::IntrospectionUnavailable.detail(),
             Cause::VerificationOverloaded(overdrawn) => of_overload(overdrawn.bucket),
             Cause::LimitClaim(error) => match error {
                 LimitClaimError::Key => "The claim of a limit's `key_from` is a list or an object.",
@@ -200,10 +201,12 @@ const fn of_token(error: TokenError) -> &'static str {
         TokenError::CriticalExtension => "The header has `crit` or `b64`.",
         TokenError::AlgorithmNotAllowed => "`alg` is absent, unknown, or none of the issuer's `algorithms`.",
         TokenError::TypeNotAllowed => {
-            "`typ` is none of the issuer's `token_types`, or is absent where `token_profile` asks for it."
+            "`typ` is none of the issuer's `token_types`, or is absent where `token_profile` asks for it; or an issuer that was asked says that it is no bearer's access token."
         }
         TokenError::IssuerMissing => "`iss` is absent or no string.",
-        TokenError::IssuerUnknown => "`iss` is no issuer that a plan on offer accepts.",
+        TokenError::IssuerUnknown => {
+            "`iss` is no issuer that a plan on offer accepts, or not the issuer that was asked."
+        }
         TokenError::KeyUnknown => "The issuer has no key with this `kid` and for this algorithm.",
         TokenError::KeyAmbiguous => "Several of the issuer's keys fit.",
         TokenError::SignatureInvalid => "The signature is not that of the key.",
@@ -225,6 +228,8 @@ const fn of_token(error: TokenError) -> &'static str {
             "`aud` has none of the audiences that the plans accept, their `audience_from` included."
         }
         TokenError::ProofMissing => "`cnf` binds the token to a proof, and none was given.",
+        TokenError::Characters => "An opaque token has characters that no bearer token has.",
+        TokenError::Inactive => "The issuer was asked, and says that the token is not active.",
     }
 }
 

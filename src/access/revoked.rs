@@ -10,8 +10,8 @@ use super::{Authentic, Cause, DataPlane, Denial, Fact, Found, Observer};
 use crate::identity::Identity;
 use crate::issuer::ListSource;
 use crate::revocation::{Holder, Marks};
-use crate::token::VerifiedToken;
 use crate::token::json::Value;
+use crate::token::{Key, Vouched};
 
 /// After the audience: nobody has taken the token back, as far as operators and its issuer say.
 pub(super) fn judge(
@@ -29,7 +29,7 @@ pub(super) fn judge(
         issuer: verdict.issuer().as_str(),
         subject: verdict.identity.subject.as_deref(),
         client: verdict.identity.client_id.as_deref(),
-        key_id: key.kid(),
+        key_id: key.as_deref().and_then(Key::kid),
     };
     let denied = |cause| {
         let mut denial = Denial::new(cause).at(found.api).by(&accepted.issuer);
@@ -66,7 +66,7 @@ pub enum RevokedBy {
 }
 
 /// What a revocation may name of this token. An id that is a number is named as it is written in JSON.
-pub(super) fn marks(plane: &DataPlane<'_>, token: &VerifiedToken<'_>, identity: &Identity) -> Marks {
+pub(super) fn marks(plane: &DataPlane<'_>, token: &impl Vouched, identity: &Identity) -> Marks {
     let claims = token.claims();
     let number;
     let jti = match claims.get("jti") {

@@ -13,7 +13,9 @@ use crate::identity::Identity;
 use crate::revocation::Marks;
 use crate::subscription::ClaimNames;
 use crate::time::UnixTime;
-use crate::token::{Algorithm, Key, KeySet, OwnedAudience, OwnedKeyHint, VerifiedToken};
+use crate::token::{
+    Algorithm, AnsweredToken, Key, KeySet, OwnedAudience, OwnedKeyHint, VerifiedToken, Vouched,
+};
 
 /// What the verification of a token found.
 #[derive(Debug)]
@@ -26,12 +28,19 @@ pub struct Verdict {
     pub(super) names: Arc<ClaimNames>,
     /// What a revocation may name of it.
     pub(super) marks: Marks,
-    key: Arc<Key>,
+    /// Nothing if the issuer was asked.
+    signed: Option<Signed>,
     terms: Terms,
-    algorithm: Algorithm,
-    key_hint: OwnedKeyHint,
     good_from: UnixTime,
     good_until: UnixTime,
+}
+
+/// By which key a token was signed, and how it names it.
+#[derive(Debug)]
+struct Signed {
+    key: Arc<Key>,
+    algorithm: Algorithm,
+    hint: OwnedKeyHint,
 }
 
 // === impl Verdict ===
@@ -44,15 +53,42 @@ impl Verdict {
         accepted: &Accepted,
         marks: Marks,
     ) -> Self {
+        let signed = Signed {
+            key: Arc::clone(token.key()),
+            algorithm: token.algorithm(),
+            hint: token.key_hint().to_owned(),
+        };
+        Self {
+            signed: Some(signed),
+            ..Self::vouched(token, identity, names, accepted, marks)
+        }
+    }
+
+    /// What the issuer's answer about a token says.
+    pub(super) fn of_answer(
+        token: &AnsweredToken<'_>,
+        identity: Arc<Identity>,
+        names: Arc<ClaimNames>,
+        accepted: &Accepted,
+        marks: Marks,
+    ) -> Self {
+        Self::vouched(token, identity, names, accepted, marks)
+    }
+
+    fn vouched(
+        token: &impl Vouched,
+        identity: Arc<Identity>,
+        names: Arc<ClaimNames>,
+        accepted: &Accepted,
+        marks: Marks,
+    ) -> Self {
         Self {
             identity,
             names,
             marks,
-            key: Arc::clone(token.key()),
+            signed: None,
             audience: token.audience().to_owned(),
             terms: accepted.terms,
-            algorithm: token.algorithm(),
-            key_hint: token.key_hint().to_owned(),
             good_from: token.good_from(),
             good_until: token.good_until(),
         }
@@ -71,16 +107,31 @@ impl Verdict {
         names: &Arc<ClaimNames>,
         now: UnixTime,
     ) -> Option<&'k Arc<Key>> {
-        // Had it been asked for other claims, it might stand for somebody else.
-        if !Arc::ptr_eq(&self.names, names) {
+        if !self.still_holds(accepted, names, now) {
             return None;
         }
-        if self.terms != accepted.terms || now < self.good_from || now >= self.good_until {
-            return None;
-        }
-        let key = keys.choose(self.key_hint.borrow(), self.algorithm).ok()?;
+        let signed = self.signed.as_ref()?;
+        let key = keys.choose(signed.hint.borrow(), signed.algorithm).ok()?;
         // The same key by another id is one that a revocation may name.
-        (key.is_same(&self.key) && key.kid() == self.key.kid()).then_some(key)
+        (key.is_same(&signed.key) && key.kid() == signed.key.kid()).then_some(key)
+    }
+
+    /// Whether the issuer's answer still counts, and would be read in the same way.
+    pub(super) fn answer_still_good(
+        &self,
+        accepted: &Accepted,
+        names: &Arc<ClaimNames>,
+        now: UnixTime,
+    ) -> bool {
+        self.signed.is_none() && self.still_holds(accepted, names, now)
+    }
+
+    fn still_holds(&self, accepted: &Accepted, names: &Arc<ClaimNames>, now: UnixTime) -> bool {
+        // Had it been asked for other claims, it might stand for somebody else.
+        Arc::ptr_eq(&self.names, names)
+            && self.terms == accepted.terms
+            && self.good_from <= now
+            && now < self.good_until
     }
 
     /// Whether its time is over.

@@ -14,7 +14,7 @@ use foldhash::HashMap;
 use super::{Plan, Security, Stage};
 use crate::credential::{Bearer, Source};
 use crate::identity::ClaimMapping;
-use crate::issuer::Issuer;
+use crate::issuer::{Introspection, Issuer};
 use crate::time::UnixTime;
 use crate::token::{AlgorithmSet, Audience, Audiences, Rules};
 
@@ -23,6 +23,8 @@ use crate::token::{AlgorithmSet, Audience, Audiences, Rules};
 pub struct Plans {
     /// By `iss`, byte for byte.
     jwt: HashMap<Box<str>, Accepted>,
+    /// The issuer that is asked about tokens, one at the most: no two are shown each other's.
+    oauth2: Option<Accepted>,
     /// In the order written; a key says for which of them it is.
     api_key: Vec<Arc<Plan>>,
     /// In the order written.
@@ -67,7 +69,23 @@ impl Terms {
     /// The digest of these.
     pub fn of(rules: &Rules, mapping: &ClaimMapping) -> Self {
         // The derived form shows every field of both, also those that are yet to be added.
-        let text = format!("{rules:?} {mapping:?}");
+        Self::of_text(&format!("{rules:?} {mapping:?}"))
+    }
+
+    /// The digest of these for tokens that the issuer is asked about.
+    pub fn of_answers(rules: &Rules, mapping: &ClaimMapping, introspection: &Introspection) -> Self {
+        let Introspection {
+            cache_ttl,
+            required_claims,
+            fingerprint,
+            .. // how it is asked, not what its answers mean
+        } = introspection;
+        Self::of_text(&format!(
+            "{rules:?} {mapping:?} {cache_ttl:?} {required_claims:?} {fingerprint:?}"
+        ))
+    }
+
+    fn of_text(text: &str) -> Self {
         let mut bytes = [0; 32];
         for (to, from) in bytes.iter_mut().zip(digest(&SHA256, text.as_bytes()).as_ref()) {
             *to = *from;
@@ -100,8 +118,8 @@ impl OfferedPlan {
 // === impl Plans ===
 
 impl Plans {
-    /// Plans by issuer, and all plans in the order written.
-    pub fn new(jwt: HashMap<Box<str>, Accepted>, all: Vec<Arc<Plan>>) -> Self {
+    /// Plans by issuer, the issuer that is asked, and all plans in the order written.
+    pub fn new(jwt: HashMap<Box<str>, Accepted>, oauth2: Option<Accepted>, all: Vec<Arc<Plan>>) -> Self {
         let mut sources: Vec<(Source, Vec<Arc<Plan>>)> = Vec::new();
         for plan in &all {
             for source in &plan.sources {
@@ -121,6 +139,7 @@ impl Plans {
         Self {
             least_check_price: least_check_price.unwrap_or_default(),
             jwt,
+            oauth2,
             api_key: of(Security::ApiKey),
             keyless: of(Security::Keyless),
             all,
@@ -141,6 +160,18 @@ impl Plans {
     /// Whether a bearer token can help.
     pub fn take_bearer(&self, now: UnixTime) -> bool {
         let mut plans = self.all.iter();
+        plans.any(|plan| plan.security.takes_bearer() && plan.is_on_offer(now))
+    }
+
+    /// The plans for tokens that their issuer is asked about, if one of them is on offer.
+    pub fn introspected(&self, now: UnixTime) -> Option<&Accepted> {
+        let accepted = self.oauth2.as_ref()?;
+        accepted.on_offer(now).next().map(|_| accepted)
+    }
+
+    /// Whether any plan on offer takes signed tokens.
+    pub fn take_signed(&self, now: UnixTime) -> bool {
+        let mut plans = self.all.iter();
         plans.any(|plan| plan.security == Security::Jwt && plan.is_on_offer(now))
     }
 
@@ -157,7 +188,7 @@ impl Plans {
 
     /// Where any of the plans on offer looks for tokens besides `Authorization`, each place once.
     pub fn sources(&self, now: UnixTime) -> impl Iterator<Item = &Source> {
-        self.sources_of(move |plan| plan.security == Security::Jwt && plan.is_on_offer(now))
+        self.sources_of(move |plan| plan.security.takes_bearer() && plan.is_on_offer(now))
     }
 
     /// Where any of the plans on offer looks for API keys, each place once.

@@ -7,6 +7,7 @@ mod admin;
 mod api;
 mod application;
 mod claim_mapping;
+mod introspection;
 mod issuer;
 mod keys;
 mod limits;

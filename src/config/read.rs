@@ -36,6 +36,11 @@ pub trait Files {
 
     /// What is in a directory; only the last component of each path is looked at. Order does not matter.
     fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>>;
+
+    /// A variable of the process's environment. Where there is no process there is none.
+    fn variable(&self, _name: &str) -> Option<String> {
+        None
+    }
 }
 
 /// Reads a configuration: the main file and all that it includes.

@@ -222,8 +222,8 @@ pub struct Keys {
 pub struct Issuer {
     /// `name`, required: exactly the token's `iss`.
     pub name: Located<String>,
-    /// `algorithms`, required, not empty: there is no default set.
-    pub algorithms: Located<Vec<Located<String>>>,
+    /// `algorithms`, not empty: there is no default set. Required unless the issuer is only asked about tokens.
+    pub algorithms: Option<Located<Vec<Located<String>>>>,
     /// `audiences`: a list, or `"danger-accept-any"`.
     pub audiences: Option<Located<Audiences>>,
     /// `audience_optional`: a token without `aud` is accepted. Default false.
@@ -260,6 +260,56 @@ pub struct Issuer {
     pub use_default_claim_mapping: bool,
     /// `[[issuer.claim_mapping]]`
     pub claim_mappings: Vec<ClaimMapping>,
+    /// `introspection`: how the issuer is asked about tokens. Default not at all.
+    pub introspection: Option<Located<Introspection>>,
+}
+
+/// `issuer.introspection`: RFC 7662.
+#[derive(Debug, Clone)]
+pub struct Introspection {
+    /// `url`, required: `https:`, or `http:` to a loopback address.
+    pub url: Located<String>,
+    /// `client_id`, required: the gateway's at the issuer.
+    pub client_id: Located<String>,
+    /// `client_secret_file` or `client_secret_env`, exactly one.
+    pub secret: ClientSecret,
+    /// `client_auth`. Default basic.
+    pub auth: IntrospectionAuth,
+    /// `required_claims`: what an answer must have. Default nothing.
+    pub required_claims: Vec<Located<String>>,
+    /// `cache_ttl`: how long an answer counts that a token is active, 1 s..=1 h. Default 60 s.
+    pub cache_ttl: Duration,
+    /// `negative_ttl`: how long an answer counts that it is not, 1 s..=5 min. Default 5 s.
+    pub negative_ttl: Duration,
+    /// `timeout`: how long a request waits for an answer, 10 ms..=30 s. Default 2 s.
+    pub timeout: Duration,
+    /// `concurrency`: questions that are open at one time, 1..=1024. Default 64.
+    pub concurrency: usize,
+    /// `danger_allow_http`: plain HTTP to hosts other than loopback. Default false.
+    pub danger_allow_http: bool,
+    /// `ca_file`: certificates in PEM, believed in place of the public authorities'. Default none.
+    pub ca_file: Option<Located<PathBuf>>,
+    /// `proxy`: `http://host:port`. Default none.
+    pub proxy: Option<Located<String>>,
+}
+
+/// Where a client secret is.
+#[derive(Debug, Clone)]
+pub enum ClientSecret {
+    /// In a file, without line breaks at its end; already resolved against the file that names it.
+    File(Located<PathBuf>),
+    /// In a variable of the environment, by its name.
+    Variable(Located<String>),
+}
+
+/// How a client shows its secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IntrospectionAuth {
+    /// `"basic"`: in `Authorization`.
+    #[default]
+    Basic,
+    /// `"post"`: in the body.
+    Post,
 }
 
 /// What an issuer's tokens promise to be.
@@ -520,7 +570,7 @@ pub struct Plan {
     pub name: Located<String>,
     /// `security`, required.
     pub security: Located<Security>,
-    /// `issuers`: names; required for `jwt`.
+    /// `issuers`: names; required for `jwt` and `oauth2`.
     pub issuers: Vec<Located<String>>,
     /// `token_from`: where tokens may be besides `Authorization`. Default nowhere.
     pub token_from: Option<Located<TokenFrom>>,
@@ -618,6 +668,8 @@ pub struct ApiKey {
 pub enum Security {
     /// `"jwt"`
     Jwt,
+    /// `"oauth2"`
+    OAuth2,
     /// `"api_key"`
     ApiKey,
     /// `"keyless"`

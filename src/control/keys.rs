@@ -265,6 +265,9 @@ impl Keeper {
         self.telemetry.jwks_age.retain(|[issuer]| asked(issuer));
         self.telemetry.jwks_quarantined.retain(|[issuer]| asked(issuer));
         self.telemetry.jwks_keys.retain(|[issuer]| named(issuer));
+        self.telemetry
+            .introspection_answers
+            .retain(|[issuer, _]| named(issuer));
         self.telemetry.key_last_used.retain(|[issuer, _]| named(issuer));
     }
 

@@ -175,4 +175,8 @@ impl Files for Disk {
             .map(|entry| entry.map(|entry| entry.path()))
             .collect()
     }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
 }

@@ -81,6 +81,7 @@ impl Case<'_> {
                 },
             ),
             Cause::KeysUnavailable => self.of_keys(),
+            Cause::IntrospectionUnavailable(_) => self.of_no_answer(),
             Cause::VerificationOverloaded(overdrawn) => self.of_overload(*overdrawn),
             Cause::Revoked => self.of_revocation(),
             Cause::RevocationsUnavailable => self.of_missing_list(),

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::opaque::Said;
 use crate::access::{self, Fact, Observer, PlanOutcome, RequestView, RevokedBy};
 use crate::api::{Api, Plan, Route};
 use crate::credential::Credential;
@@ -37,6 +38,8 @@ pub(super) struct Record {
     pub(super) checks: Checks,
     /// What has taken the token back.
     pub(super) revoked: Option<(revocation::Found, RevokedBy)>,
+    /// What the token's issuer said of it, if it is one that is asked.
+    pub(super) said: Option<Said>,
     pub(super) caller: Option<Arc<access::Verdict>>,
     /// Looked for or not; found or not.
     pub(super) application: Option<Option<Arc<Application>>>,
@@ -105,6 +108,7 @@ impl Observer for Record {
             Fact::Credential(Credential::ApiKey(key)) => self.key_source = Some(key.source.to_string()),
             Fact::ApiKey(key) => self.api_key = Some(Arc::clone(key)),
             Fact::Revoked(entry, by) => self.revoked = Some((entry, by)),
+            Fact::Answer { issuer: _, answer } => self.said = Some(Said::of(answer)),
             Fact::Caller(verdict) => self.caller = Some(Arc::clone(verdict)),
             Fact::Application(application) => self.application = Some(application.map(Arc::clone)),
             Fact::Subscription(subscription) => self.subscription = Some(Arc::clone(subscription)),

@@ -46,11 +46,11 @@ pub(super) fn tell(
         plane,
         question,
         record,
-        shown: record
-            .token
-            .as_ref()
-            .map(|token| Shown::of(token.expose()))
-            .unwrap_or_default(),
+        shown: match (&record.said, &record.token) {
+            (Some(said), _) => Shown::of_answer(said.claims()),
+            (None, Some(token)) => Shown::of(token.expose()),
+            (None, None) => Shown::default(),
+        },
         cites: Cites::new(&plane.snapshot.places),
         now,
     };
@@ -98,6 +98,7 @@ fn stage_of(denial: &Denial) -> &'static str {
         Cause::Credential(_) => "credential",
         Cause::Token(_)
         | Cause::KeysUnavailable
+        | Cause::IntrospectionUnavailable(_)
         | Cause::VerificationOverloaded(_)
         | Cause::Revoked
         | Cause::RevocationsUnavailable => "token",
@@ -232,6 +233,9 @@ impl Case<'_> {
     fn token(&self, denial: Option<&Denial>) -> Vec<Line> {
         if self.record.token.is_none() {
             return Vec::new();
+        }
+        if let (Some(said), Some(issuer)) = (&self.record.said, self.issuer()) {
+            return self.opaque(issuer, said);
         }
         let mut lines = self.shown.lines(self.record.checks.signature);
         if let Some(issuer) = self.issuer() {

@@ -40,6 +40,12 @@ impl Shown {
         }
     }
 
+    /// What an issuer that was asked says of a token.
+    pub(super) fn of_answer(claims: Map<String, Value>) -> Self {
+        let header = Map::new();
+        Self { header, claims }
+    }
+
     /// A member of the header, if it is a string.
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         self.header.get(name)?.as_str()

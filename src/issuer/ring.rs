@@ -9,6 +9,7 @@ use arc_swap::{ArcSwapOption, Guard};
 
 use super::approval::Approval;
 use super::attempt::Attempt;
+use super::introspection::AnswersByIssuer;
 use super::quarantine::{Suspicion, Terms, suspicion};
 use super::revocation_list::ListKey;
 use super::{Issuer, KeyAddress, KeySource};
@@ -50,6 +51,8 @@ pub struct KeyRing {
     histories: papaya::HashMap<KeyName, Arc<KeyHistory>>,
     /// What issuers have taken back.
     pub(super) lists: papaya::HashMap<ListKey, Arc<List>>,
+    /// What issuers have answered when they were asked about tokens.
+    pub(super) answers: AnswersByIssuer,
 }
 
 /// Whose key, under which id, and what it is made of.
@@ -238,6 +241,7 @@ impl KeyRing {
     /// Drops the rings that no issuer uses any more, and what is known of keys of files that are gone.
     pub fn retain(&self, issuers: &[Arc<Issuer>]) {
         self.retain_lists(issuers);
+        self.retain_answers(issuers);
         self.histories.pin().retain(|(name, ..), history| {
             issuers.iter().any(|issuer| {
                 let held = || issuer.ring.held();

@@ -27,6 +27,8 @@ use crate::time::UnixTime;
 
 /// Places for sources: 100 KiB, and few collisions among those that flood at one time.
 pub const SOURCES: usize = 4096;
+/// What it counts for to ask an issuer about a token: little of our time, and more of the server's that is asked.
+pub const INTROSPECTION_PRICE: Duration = Duration::from_millis(1);
 /// A failed check counts against its source's good name for so long.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(15);
 /// A source with so many failed checks that are not forgiven is no longer clean: everybody's tokens run out now and then.

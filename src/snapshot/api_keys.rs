@@ -61,7 +61,10 @@ pub(super) fn tell_apart<'p>(
     keys.sort();
     keys.dedup();
     for source in keys {
-        if of(Security::Jwt).any(|own| own == source) {
+        if of(Security::Jwt)
+            .chain(of(Security::OAuth2))
+            .any(|own| own == source)
+        {
             let says = format!("looks for tokens and for API keys in one place: {source}");
             mistakes.push(mistake(api, "the API", says));
         }

@@ -15,8 +15,8 @@ use super::requirements::{compile_claims, compile_resources, compile_rule, judge
 use super::routes::{self, RouteDraft};
 use super::server::HttpSettings;
 use super::upstreams::{Upstreams, find_upstream};
-use super::{KeptClaims, Names, headers, mistake, refused, shown, unknown};
-use super::{life, token_from};
+use super::{KeptClaims, Names, headers, mistake, refused, shown};
+use super::{bearer_plans, life, token_from};
 use crate::api::{
     Accepted, Api, ClaimHeader, ClaimHeaders, HeaderEncoding, Life, Limited, OfferedPlan, Part, Plan, Plans,
     Route, Schedule, Security, Stages, Terms,
@@ -57,7 +57,7 @@ pub(super) struct PlanDraft {
     pub(super) validation: config::Validation,
     subscription_required: bool,
     sources: Vec<Source>,
-    issuers: Vec<Located<String>>,
+    pub(super) issuers: Vec<Located<String>>,
     audiences: Said,
     selection_rule: Option<Predicate>,
     resources: Resources,
@@ -134,6 +134,7 @@ pub(super) fn drafts(
             },
         };
         let plans = compile_plans(&name.value, plans, &claim_headers.fields, around, kept, mistakes);
+        bearer_plans::judge(&plans, issuers, mistakes);
         api_keys::tell_apart(
             &name,
             plans.iter().map(|plan| (plan.security, &*plan.sources)),
@@ -337,6 +338,7 @@ fn offer(
     all: &mut Vec<Arc<Plan>>,
 ) -> Plans {
     let mut jwt = foldhash::HashMap::default();
+    let mut oauth2: Option<Accepted> = None;
     let mut own = Vec::new();
     for draft in drafts {
         let id = PlanId::of(api, &draft.name.value);
@@ -368,6 +370,19 @@ fn offer(
             let Some(audiences) = audiences else {
                 continue;
             };
+            if let (Security::OAuth2, Some(introspection)) = (draft.security, &issuer.issuer.introspection) {
+                let accepted = oauth2.get_or_insert_with(|| Accepted {
+                    issuer: Arc::clone(&issuer.issuer),
+                    terms: Terms::of_answers(&issuer.issuer.rules, &mapping, introspection),
+                    mapping,
+                    plans: Vec::new(),
+                });
+                accepted.plans.push(OfferedPlan {
+                    plan: Arc::clone(&plan),
+                    audiences,
+                });
+                continue;
+            }
             jwt.entry(name.value.as_str().into())
                 .or_insert_with(|| Accepted {
                     issuer: Arc::clone(&issuer.issuer),
@@ -382,7 +397,7 @@ fn offer(
                 });
         }
     }
-    Plans::new(jwt, own)
+    Plans::new(jwt, oauth2, own)
 }
 
 fn compile_plans(
@@ -451,8 +466,8 @@ fn compile_plans(
             claims.first().map(|claim| ("claims", &claim.name.place)),
         ];
         let security = match security.value {
-            config::Security::Jwt => {
-                jwt_plan(
+            config::Security::Jwt | config::Security::OAuth2 => {
+                bearer_plans::judge_issuers(
                     &name,
                     &accepted_issuers,
                     &own_audiences,
@@ -460,7 +475,10 @@ fn compile_plans(
                     issuers,
                     mistakes,
                 );
-                Security::Jwt
+                match security.value {
+                    config::Security::OAuth2 => Security::OAuth2,
+                    _ => Security::Jwt,
+                }
             }
             config::Security::ApiKey => {
                 refuse_misplaced(
@@ -483,7 +501,7 @@ fn compile_plans(
             }
         };
         let selection_rule =
-            selection_rule.and_then(|rule| compile_rule(&rule, security != Security::Jwt, kept, mistakes));
+            selection_rule.and_then(|rule| compile_rule(&rule, !security.takes_bearer(), kept, mistakes));
         let subscription_required = subscription_validation.is_none_or(|flag| flag.value);
         let of = match subscription_required && security != Security::Keyless {
             true => Of::Subscriptions(security),
@@ -499,7 +517,7 @@ fn compile_plans(
             subscription_required,
             sources: match security {
                 Security::ApiKey => api_keys::compile(api_key.as_ref(), claim_headers, http, mistakes),
-                Security::Jwt | Security::Keyless => {
+                Security::Jwt | Security::OAuth2 | Security::Keyless => {
                     api_keys::refuse(api_key.as_ref(), security, mistakes);
                     token_from::compile(token_from.as_ref(), claim_headers, http, mistakes)
                 }
@@ -525,50 +543,6 @@ fn refuse_misplaced(
     for (key, place) in misplaced.into_iter().flatten() {
         let message = format!("{kind} takes no `{key}`: {because}");
         mistakes.push(Mistake::new(place.clone(), message));
-    }
-}
-
-/// A JWT plan names issuers that exist, each once, and audiences are named by it or by the issuer.
-fn jwt_plan(
-    name: &Located<String>,
-    accepted: &[Located<String>],
-    audiences: &Said,
-    audience_from: Option<&Located<config::AudienceSource>>,
-    issuers: &[IssuerDraft],
-    mistakes: &mut Mistakes,
-) {
-    if accepted.is_empty() {
-        mistakes.push(
-            mistake(name, "the plan", "accepts tokens of no issuer")
-                .help("name at least one in `issuers = [...]`"),
-        );
-    }
-    let mut names = Names::default();
-    for issuer in accepted {
-        names.claim("the issuer", &issuer.value, &issuer.place, mistakes);
-        match issuers.iter().find(|draft| draft.issuer.name.as_str() == issuer.value) {
-            None => {
-                let known = issuers.iter().map(|draft| draft.issuer.name.as_str());
-                mistakes.push(unknown(issuer, "issuer", known));
-            }
-            Some(draft) if audiences::accepted(&draft.audiences, audiences, false, None).is_none() => mistakes.push(
-                mistake(issuer, "neither the plan nor the issuer", "names `audiences`").help(
-                    "list whom tokens must be for, or write `audiences = \"danger-accept-any\"` to take tokens \
-                     meant for anybody",
-                ),
-            ),
-            Some(draft) => {
-                if let Some(source) = audience_from.filter(|_| !audiences.lists() && draft.audiences.accepts_any()) {
-                    let message = format!(
-                        "`audience_from` adds nothing: the issuer `{}` says \"danger-accept-any\"",
-                        shown(&issuer.value)
-                    );
-                    mistakes.push(
-                        Mistake::new(source.place.clone(), message).help("list the plan's `audiences`"),
-                    );
-                }
-            }
-        }
     }
 }
 

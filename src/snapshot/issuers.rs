@@ -3,6 +3,7 @@
 //! request; keys that are fetched come later, into the ring that the issuer shares with other snapshots.
 
 mod fetched;
+mod introspection;
 mod revocation_list;
 
 use std::sync::Arc;
@@ -39,6 +40,10 @@ const DEFAULT_KID: &str = "default";
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) issuer: Arc<Issuer>,
+    /// It says how it is asked about tokens, rightly or wrongly.
+    pub(super) asked: bool,
+    /// It has no keys: that is all it is there for.
+    pub(super) keyless: bool,
     pub(super) audiences: Said,
     pub(super) audience_optional: bool,
     pub(super) default_map: ClaimMap,
@@ -109,6 +114,7 @@ fn draft(
         token_profile,
         use_default_claim_mapping,
         claim_mappings,
+        introspection,
     } = issuer;
     let profile = match token_profile {
         config::TokenProfile::Jwt => Profile::Jwt,
@@ -123,6 +129,27 @@ fn draft(
             None => default.iter().map(|text| (*text).to_owned()).collect(),
         }
     };
+    // Without keys nothing is verified, and nothing need be said of how.
+    let local = local.filter(|local| local.value);
+    let keyless = introspection.is_some()
+        && local.is_none()
+        && discovery.is_none()
+        && jwks.is_none()
+        && keys.is_empty()
+        && secrets.is_empty();
+    if keyless {
+        introspection::refuse_for_keys(
+            [
+                ("algorithms", algorithms.as_ref().map(|list| &list.place)),
+                ("token_types", token_types.as_deref().and_then(first_text)),
+                ("required_claims", required_claims.as_deref().and_then(first_text)),
+            ],
+            mistakes,
+        );
+    } else if algorithms.is_none() {
+        mistakes.push(mistake(&name, "the issuer", "has keys and names no `algorithms`"));
+    }
+    let algorithms = algorithms.unwrap_or_else(|| name.clone().map(|_| Vec::new()));
     let allowed = compile_algorithms(&algorithms, mistakes);
     let rules = Rules {
         issuer: name.value.as_str().into(),
@@ -158,10 +185,11 @@ fn draft(
     ));
     let id = IssuerName::new(name.value.as_str());
     secrets::judge_algorithms(&algorithms, !secrets.is_empty(), mistakes);
-    let local = local.filter(|local| local.value);
     let found = if let Some(local) = &local {
         let others = discovery.is_some() || jwks.is_some() || !keys.is_empty() || !secrets.is_empty();
         own_keys(&name, local, others, allowed, shared, inputs, mistakes)
+    } else if keyless {
+        None
     } else if secrets.is_empty() {
         let written = Written {
             discovery,
@@ -182,6 +210,9 @@ fn draft(
         secrets::compile(secrets, allowed, inputs, mistakes).map(|keys| of_files(&id, keys, inputs))
     };
     let revocations = revocation_list.and_then(|list| revocation_list::compile(&id, list, inputs, mistakes));
+    let asked = introspection.is_some();
+    let introspection =
+        introspection.and_then(|asked| introspection::compile(&id, asked.value, inputs, mistakes));
     // Without keys there is a mistake; the draft still stands for the issuer, so that plans which name it are not blamed.
     let (source, ring) = found.unwrap_or_else(|| (KeySource::Files(Vec::new()), Arc::default()));
     Draft {
@@ -192,7 +223,10 @@ fn draft(
             source,
             ring,
             revocations: revocations.map(Box::new),
+            introspection,
         }),
+        asked,
+        keyless,
         audiences: Said::new(audiences, &audience_from, shared.audience.as_deref(), mistakes),
         audience_optional: audience_optional.is_some_and(|optional| optional.value),
         default_map: if use_default_claim_mapping {
@@ -269,6 +303,10 @@ pub(super) fn fill(issuer: &config::Issuer, written: &mut super::Written) {
     ] {
         written.fill(key, &default.into());
     }
+}
+
+fn first_text(texts: &[Located<String>]) -> Option<&Place> {
+    texts.first().map(|text| &text.place)
 }
 
 fn first_place(keys: &[config::IssuerKey]) -> Option<Place> {

@@ -96,6 +96,7 @@ pub(super) fn judge_security(apis: &[config::Api], stages: &Stages, mistakes: &m
     {
         let security = match plan.security.value {
             config::Security::Jwt => Security::Jwt,
+            config::Security::OAuth2 => Security::OAuth2,
             config::Security::ApiKey => Security::ApiKey,
             config::Security::Keyless => Security::Keyless,
         };

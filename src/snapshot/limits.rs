@@ -286,10 +286,11 @@ impl Groups {
         mistakes: &mut Mistakes,
     ) -> Asked {
         let config::FromClaims { requests, key } = from;
-        let has_claims = matches!(
-            self.of,
-            Of::Tier | Of::Subscriptions(Security::Jwt) | Of::Callers(Security::Jwt)
-        );
+        let has_claims = match self.of {
+            Of::Tier => true,
+            Of::Subscriptions(security) | Of::Callers(security) => security.takes_bearer(),
+            Of::All => false,
+        };
         for (name, claim) in [("requests_from", requests), ("key_from", key)] {
             if let Some(claim) = claim.as_ref().filter(|_| !has_claims) {
                 let rule =

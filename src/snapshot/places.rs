@@ -228,6 +228,7 @@ impl Tables {
                 name: plan.name.value.as_str().into(),
                 security: match plan.security.value {
                     Security::Jwt => "jwt",
+                    Security::OAuth2 => "oauth2",
                     Security::ApiKey => "api_key",
                     Security::Keyless => "keyless",
                 },

@@ -18,6 +18,7 @@ mod apis;
 mod audiences;
 mod claims;
 mod compiled;
+mod introspection;
 mod issuers;
 mod limits;
 mod lives;
@@ -86,6 +87,8 @@ impl Memory {
                 "q0tXJv8mB3hYw5kZ1sNfRr7cLdP2uGxE9aTiOoVjW4A\n".to_owned(),
             ),
             ("short.txt", "0123456789abcdefghijklmnopqrstu\n".to_owned()),
+            ("empty.txt", "\r\n".to_owned()),
+            ("control.txt", "a\tb".to_owned()),
             ("authority.pem", authority()),
             (
                 "own.approvals",
@@ -126,6 +129,10 @@ impl Files for Memory {
 
     fn list(&self, _: &Path) -> io::Result<Vec<PathBuf>> {
         Ok(Vec::new())
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        (name == "SECRET").then(|| "s3cret".to_owned())
     }
 }
 

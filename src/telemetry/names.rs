@@ -228,6 +228,46 @@ pub const FORGERY_NANOSECONDS: Named<Counter, 1> = Named::counter(
     ["issuer"],
 );
 
+/// Questions about opaque tokens. `result` is `active`, `inactive`, or why there was no answer; alert on anything else than
+/// these two: callers get 503.
+pub const INTROSPECTIONS: Named<Counter, 2> = Named::counter(
+    "tollgate_introspections_total",
+    "Questions to the issuer about opaque tokens, by what came of them.",
+    ["issuer", "result"],
+);
+
+/// From the moment at which a token has to be asked about, the wait for its turn included.
+///
+/// A server on the same network answers in a few milliseconds, one elsewhere in a hundred; the default `timeout` is 2 s,
+/// the longest 30.
+pub const INTROSPECTION_DURATION: Named<Histogram, 1> = Named::histogram(
+    "tollgate_introspection_seconds",
+    "Time of one question to the issuer about an opaque token.",
+    ["issuer"],
+    Buckets::new(&[
+        Duration::from_millis(1),
+        Duration::from_micros(2_500),
+        Duration::from_millis(5),
+        Duration::from_millis(10),
+        Duration::from_millis(25),
+        Duration::from_millis(50),
+        Duration::from_millis(100),
+        Duration::from_millis(250),
+        Duration::from_millis(500),
+        Duration::from_secs(1),
+        Duration::from_secs(2),
+        Duration::from_secs(5),
+        Duration::from_secs(30),
+    ]),
+);
+
+/// At most 2048 `active` ones and 4096 `inactive` ones.
+pub const INTROSPECTION_ANSWERS: Named<Gauge, 2> = Named::gauge(
+    "tollgate_introspection_answers",
+    "Answers about opaque tokens that are kept, those that have run out included.",
+    ["issuer", "state"],
+);
+
 /// Fetches of a key set, whatever asked for them.
 pub const JWKS_REFRESHES: Named<Counter, 2> = Named::counter(
     "tollgate_jwks_refreshes_total",
@@ -428,6 +468,9 @@ pub const ALL: &[Description] = &[
     TOKEN_VERIFY.describe(),
     VERIFICATIONS_REFUSED.describe(),
     FORGERY_NANOSECONDS.describe(),
+    INTROSPECTIONS.describe(),
+    INTROSPECTION_DURATION.describe(),
+    INTROSPECTION_ANSWERS.describe(),
     JWKS_REFRESHES.describe(),
     JWKS_AGE.describe(),
     JWKS_KEYS.describe(),

@@ -58,6 +58,12 @@ pub struct Telemetry {
     pub limit_uncounted: Arc<Counter>,
     /// [`names::COUNTS_KEPT`].
     pub counts_kept: Arc<Gauge>,
+    /// [`names::INTROSPECTIONS`]: `issuer`, `result`.
+    pub introspections: CounterFamily<2>,
+    /// [`names::INTROSPECTION_DURATION`]: `issuer`.
+    pub introspection_duration: HistogramFamily<1>,
+    /// [`names::INTROSPECTION_ANSWERS`]: `issuer`, `state`.
+    pub introspection_answers: GaugeFamily<2>,
     /// [`names::JWKS_REFRESHES`]: `issuer`, `result`.
     pub jwks_refreshes: CounterFamily<2>,
     /// [`names::JWKS_AGE`]: `issuer`.
@@ -157,6 +163,9 @@ impl Telemetry {
             limit_keys_forgotten: registrar.single(&names::LIMIT_KEYS_FORGOTTEN)?,
             limit_uncounted: registrar.single(&names::LIMIT_UNCOUNTED)?,
             counts_kept: registrar.single(&names::COUNTS_KEPT)?,
+            introspections: registrar.family(&names::INTROSPECTIONS)?,
+            introspection_duration: registrar.family(&names::INTROSPECTION_DURATION)?,
+            introspection_answers: registrar.family(&names::INTROSPECTION_ANSWERS)?,
             jwks_refreshes: registrar.family(&names::JWKS_REFRESHES)?,
             jwks_age: registrar.family(&names::JWKS_AGE)?,
             jwks_keys: registrar.family(&names::JWKS_KEYS)?,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::{ArcSwapOption, Guard};
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256, digest};
 
 /// Places of a bucket: enough that a bucket is hardly ever full of tokens in use while others are empty.
 const WAYS: usize = 8;
@@ -19,7 +19,7 @@ const WAYS: usize = 8;
 pub const CACHE_ENTRIES_MAX: usize = 1 << 24;
 
 /// What a token is known by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenDigest([u8; 32]);
 
 /// A bounded table of verified tokens.
@@ -62,6 +62,18 @@ impl TokenDigest {
     pub fn of(token: &str) -> Self {
         let mut bytes = [0; 32];
         for (to, from) in bytes.iter_mut().zip(digest(&SHA256, token.as_bytes()).as_ref()) {
+            *to = *from;
+        }
+        Self(bytes)
+    }
+
+    /// Of the token together with whom it is shown to: what one says of it is nothing that another has said.
+    pub fn under(context: &[u8; 32], token: &str) -> Self {
+        let mut hash = Context::new(&SHA256);
+        hash.update(context);
+        hash.update(token.as_bytes());
+        let mut bytes = [0; 32];
+        for (to, from) in bytes.iter_mut().zip(hash.finish().as_ref()) {
             *to = *from;
         }
         Self(bytes)

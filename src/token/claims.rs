@@ -133,7 +133,11 @@ impl OwnedAudience {
     }
 }
 
-fn lifetime_within(max: Duration, issued: Option<UnixTime>, expires: UnixTime) -> Result<(), TokenError> {
+pub(super) fn lifetime_within(
+    max: Duration,
+    issued: Option<UnixTime>,
+    expires: UnixTime,
+) -> Result<(), TokenError> {
     let issued = issued.ok_or(TokenError::ClaimMissing)?;
     if expires.since(issued) > max {
         Err(TokenError::LifetimeTooLong)
@@ -143,7 +147,7 @@ fn lifetime_within(max: Duration, issued: Option<UnixTime>, expires: UnixTime) -
 }
 
 /// Integers and decimals from 0 to 2^53 seconds (RFC 7519 section 2, NumericDate), to the millisecond.
-fn numeric_date(claims: &Object<'_>, name: &str) -> Result<Option<UnixTime>, TokenError> {
+pub(super) fn numeric_date(claims: &Object<'_>, name: &str) -> Result<Option<UnixTime>, TokenError> {
     let number = match claims.get(name) {
         None => return Ok(None),
         Some(Value::Number(number)) => number,

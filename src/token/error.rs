@@ -64,13 +64,17 @@ pub enum TokenError {
     AudienceMismatch,
     /// `cnf` binds the token to a proof that was not given (RFC 7800, RFC 8705, RFC 9449).
     ProofMissing,
+    /// An opaque token has characters that none has (RFC 6750 section 2.1).
+    Characters,
+    /// The issuer says that the token is not active (RFC 7662 section 2.2).
+    Inactive,
 }
 
 // === impl TokenError ===
 
 impl TokenError {
     /// Every reason there is.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::TooLong,
         Self::Encrypted,
         Self::Parts,
@@ -100,6 +104,8 @@ impl TokenError {
         Self::AudienceMalformed,
         Self::AudienceMismatch,
         Self::ProofMissing,
+        Self::Characters,
+        Self::Inactive,
     ];
 
     /// The stable word for logs and metrics.
@@ -134,6 +140,8 @@ impl TokenError {
             Self::AudienceMalformed => "audience_malformed",
             Self::AudienceMismatch => "audience_mismatch",
             Self::ProofMissing => "proof_missing",
+            Self::Characters => "characters_malformed",
+            Self::Inactive => "token_inactive",
         }
     }
 
@@ -154,7 +162,8 @@ impl TokenError {
             | Self::ClaimsJson
             | Self::DuplicateMember
             | Self::TooDeep
-            | Self::HeaderType => "The token is malformed",
+            | Self::HeaderType
+            | Self::Characters => "The token is malformed",
             Self::CriticalExtension
             | Self::AlgorithmNotAllowed
             | Self::TypeNotAllowed
@@ -167,6 +176,7 @@ impl TokenError {
             | Self::ClaimMissing
             | Self::ClaimType => "The token's claims are not acceptable",
             Self::ProofMissing => "The token is bound to a proof that was not given",
+            Self::Inactive => "The token is not active",
         }
     }
 }

@@ -20,6 +20,7 @@ mod floods;
 mod grpc;
 mod harness;
 mod headers;
+mod introspection;
 mod issuing;
 mod keep_alive;
 mod keys;

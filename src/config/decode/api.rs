@@ -210,9 +210,9 @@ fn api_key(value: Value<'_>) -> Option<ApiKey> {
 fn security(value: Value<'_>) -> Option<Security> {
     value.word(&[
         ("jwt", Some(Security::Jwt)),
+        ("oauth2", Some(Security::OAuth2)),
         ("api_key", Some(Security::ApiKey)),
         ("keyless", Some(Security::Keyless)),
-        ("oauth2", None),
     ])
 }
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{DAY, HOUR, MINUTE, SECOND, claim_mapping, revocation_list};
+use super::{DAY, HOUR, MINUTE, SECOND, claim_mapping, introspection, revocation_list};
 use crate::config::place::Located;
 use crate::config::schema::{
     AudienceSource, Audiences, Issuer, IssuerKey, IssuerSecret, Jwks, SecretEncoding, TokenProfile,
@@ -36,7 +36,7 @@ pub(super) static ISSUER: Shape = Shape {
         Key::Value("use_default_claim_mapping"),
         Key::Table("claim_mapping", &claim_mapping::OF_ISSUER),
         Key::Table("revocation_list", &revocation_list::REVOCATION_LIST),
-        Key::Later("introspection"),
+        Key::Table("introspection", &introspection::INTROSPECTION),
     ],
 };
 
@@ -81,9 +81,12 @@ const LEEWAY_MAX: Duration = Duration::from_secs(5 * MINUTE.as_secs());
 pub(super) fn issuer(value: Value<'_>) -> Option<Issuer> {
     let table = value.table(&ISSUER)?;
     let name = table.required("name", Value::text);
-    let algorithms = table.required("algorithms", |value| {
-        Some(value.located(value.texts_not_empty()?))
-    });
+    let algorithms = |value: Value<'_>| Some(value.located(value.texts_not_empty()?));
+    // Whoever is asked about tokens may have no keys; whether it has is judged where keys are.
+    let algorithms = match table.has("introspection") {
+        true => Some(table.optional("algorithms", algorithms)),
+        false => table.required("algorithms", algorithms).map(Some),
+    };
     let discovery = table.optional("discovery", Value::text);
     let discovered = table.has("discovery");
     Some(Issuer {
@@ -111,6 +114,9 @@ pub(super) fn issuer(value: Value<'_>) -> Option<Issuer> {
                 value.tables("[[issuer.claim_mapping]]", claim_mapping::claim_mapping_of_issuer)
             })
             .unwrap_or_default(),
+        introspection: table.optional("introspection", |value| {
+            Some(value.located(introspection::introspection(value)?))
+        }),
         use_default_claim_mapping: table.or("use_default_claim_mapping", Value::boolean, true),
         token_profile: table.word(
             "token_profile",

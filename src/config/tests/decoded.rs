@@ -39,7 +39,10 @@ fn the_reference_is_read_in_full() {
         return assert_eq!(config.issuers.len(), 1);
     };
     assert_eq!(issuer.name.value, "https://login.example.com/");
-    assert_eq!(values(&issuer.algorithms.value), ["RS256", "ES256"]);
+    assert_eq!(
+        values(&issuer.algorithms.as_ref().unwrap().value),
+        ["RS256", "ES256"]
+    );
     let audiences = issuer.audiences.as_ref().map(|audiences| &audiences.value);
     assert!(matches!(audiences, Some(Audiences::AnyOf(list)) if values(list) == ["https://api.example.com"]));
     let jwks = issuer.jwks.as_ref().map(|jwks| {

@@ -19,13 +19,9 @@ fn words() {
     );
     let plan = "[[api]]\nname = \"a\"\ncontext_path = \"/\"\nupstream = \"u\"\n[[api.plan]]\nname = \"p\"\n";
     check(
-        &format!("{plan}security = \"oauth2\"\n"),
-        &["7:12: `oauth2` is not available in this version of Tollgate: security = \"oauth2\""],
-    );
-    check(
         &format!("{plan}security = \"none\"\n"),
         &[
-            "7:12: unknown word `none` for `security` (known are `jwt`, `api_key`, `keyless`): security = \"none\"",
+            "7:12: unknown word `none` for `security` (known are `jwt`, `oauth2`, `api_key`, `keyless`): security = \"none\"",
         ],
     );
 }
@@ -86,15 +82,10 @@ fn keys_that_do_not_exist() {
 
 #[test]
 fn keys_of_other_versions() {
-    let tables: [(&str, &str, &[&str]); 8] = [
+    let tables: [(&str, &str, &[&str]); 7] = [
         ("", "", &["follow"]),
         ("[counters]\n", "", &["url"]),
         ("[[listener]]\naddress = \"127.0.0.1:1\"\n", "", &["tls", "http2"]),
-        (
-            "[[issuer]]\nname = \"a\"\nalgorithms = [\"a\"]\n",
-            "",
-            &["introspection"],
-        ),
         (
             "[[upstream]]\nname = \"a\"\npeers = [\"127.0.0.1:1\"]\n",
             "",
@@ -213,4 +204,25 @@ fn values_of_claim_mappings_and_audience_sources() {
         "audience_from = []\n",
         &["4:17: `audience_from` must not be empty: audience_from = []"],
     );
+}
+
+#[test]
+fn introspection() {
+    let issuer = "[[issuer]]\nname = \"a\"\nintrospection = { url = \"u\", client_id = \"c\"";
+    let line = |more: &str| format!("introspection = {{ url = \"u\", client_id = \"c\"{more} }}");
+    for (more, says) in [
+        (
+            "",
+            "3:17: missing required key `client_secret_file` or `client_secret_env` in `introspection` of [[issuer]]",
+        ),
+        (
+            ", client_secret_file = \"f\", client_secret_env = \"E\"",
+            "3:17: `introspection` has both `client_secret_file` and `client_secret_env` (keep one)",
+        ),
+    ] {
+        check(
+            &format!("{issuer}{more} }}\n"),
+            &[&format!("{says}: {}", line(more))],
+        );
+    }
 }

@@ -53,9 +53,10 @@ fn issuer(issuer: &Issuer, now: UnixTime) -> Value {
     let skipped = held.iter().flat_map(|held| held.skipped.iter().map(skipped));
     json!({
         "name": issuer.name.as_str(),
-        "usable": issuer.keys(now).is_some(),
+        "usable": issuer.keys(now).is_some() || asked_only(issuer),
         "trouble": issuer.trouble(now).map(Trouble::word),
         "source": source(issuer),
+        "introspection": introspection(issuer),
         "fingerprint": fingerprint.map(|held| held.keys.fingerprint().to_string()),
         "fetched_at": held.as_ref().filter(|_| is_fetched).map(|held| shown(held.fetched_at)),
         "last_fetch": attempt.as_deref().map(last_fetch),
@@ -78,6 +79,23 @@ fn revocation_list(source: &ListSource, now: UnixTime) -> Value {
     })
 }
 
+/// Whether the issuer has no keys, and is there to be asked about tokens.
+fn asked_only(issuer: &Issuer) -> bool {
+    let no_keys = matches!(&issuer.source, KeySource::Files(files) if files.is_empty());
+    issuer.introspection.is_some() && no_keys
+}
+
+/// How the issuer is asked about tokens, and what is kept of its answers; never as whom with which secret.
+fn introspection(issuer: &Issuer) -> Option<Value> {
+    let asked = issuer.introspection.as_ref()?;
+    let [active, inactive] = asked.answers.len();
+    Some(json!({
+        "url": asked.url.to_string(),
+        "client_id": asked.client.id,
+        "answers": { "active": active, "inactive": inactive },
+    }))
+}
+
 /// Where the keys come from.
 fn source(issuer: &Issuer) -> Value {
     match &issuer.source {
@@ -95,6 +113,7 @@ fn source(issuer: &Issuer) -> Value {
             }
             Some((KeyFileKind::Secret(_), _)) => json!({ "kind": "secrets" }),
             Some((KeyFileKind::Own(_), _)) => json!({ "kind": "token_service" }),
+            None if asked_only(issuer) => json!({ "kind": "none" }),
             Some((KeyFileKind::PublicKey(_), _)) | None => json!({ "kind": "key_files" }),
         },
     }
@@ -202,7 +221,7 @@ pub(super) fn schema() -> Value {
     );
     let source = object(
         json!({
-            "kind": { "enum": ["jwks_url", "discovery", "jwks_file", "key_files", "secrets"] },
+            "kind": { "enum": ["jwks_url", "discovery", "jwks_file", "key_files", "secrets", "none"] },
             "url": text, "file": text,
         }),
         &["kind"],
@@ -214,12 +233,21 @@ pub(super) fn schema() -> Value {
         }),
         &["url", "usable", "fetched_at", "entries"],
     );
+    let count = json!({ "type": "integer", "minimum": 0 });
+    let answers = object(
+        json!({ "active": count, "inactive": count }),
+        &["active", "inactive"],
+    );
+    let introspection = object(
+        json!({ "url": text, "client_id": text, "answers": answers }),
+        &["url", "client_id", "answers"],
+    );
     let skipped = object(json!({ "kid": maybe, "reason": text }), &["kid", "reason"]);
     object(
         json!({
             "name": text, "usable": { "type": "boolean" },
             "trouble": { "enum": ["no_keys", "stale", "late", null] },
-            "source": source, "fingerprint": maybe, "fetched_at": time,
+            "source": source, "introspection": nullable(introspection), "fingerprint": maybe, "fetched_at": time,
             "last_fetch": nullable(fetch), "next_fetch": time, "quarantined": nullable(quarantined),
             "keys": { "type": "array", "items": keys },
             "skipped": { "type": "array", "items": skipped },
@@ -230,6 +258,7 @@ pub(super) fn schema() -> Value {
             "usable",
             "trouble",
             "source",
+            "introspection",
             "fingerprint",
             "fetched_at",
             "last_fetch",

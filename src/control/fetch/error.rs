@@ -89,7 +89,7 @@ impl FetchError {
     }
 
     /// No head of an answer came.
-    pub(super) fn unanswered(url: &JwksUrl, by_proxy: bool, error: reqwest::Error) -> Self {
+    pub(in crate::control) fn unanswered(url: &JwksUrl, by_proxy: bool, error: reqwest::Error) -> Self {
         let error = error.without_url();
         let url = url.to_string();
         let detail = chain(&error);
@@ -109,7 +109,7 @@ impl FetchError {
     }
 
     /// The head came, the rest did not.
-    pub(super) fn cut_short(url: &JwksUrl, error: reqwest::Error) -> Self {
+    pub(in crate::control) fn cut_short(url: &JwksUrl, error: reqwest::Error) -> Self {
         Self::Body {
             url: url.to_string(),
             detail: chain(&error.without_url()),

@@ -16,6 +16,9 @@ use crate::token::{AcceptedAudiences, Algorithm, TokenError};
 
 impl Case<'_> {
     pub(super) fn of_token(&self, error: TokenError) -> Advice {
+        if self.record.said.is_some() {
+            return self.of_opaque(error);
+        }
         match error {
             TokenError::IssuerMissing => {
                 let iss = self.shown.claims.get("iss");
@@ -32,7 +35,8 @@ impl Case<'_> {
             | TokenError::DuplicateMember
             | TokenError::TooDeep
             | TokenError::HeaderType
-            | TokenError::CriticalExtension => self.of_form(error),
+            | TokenError::CriticalExtension
+            | TokenError::Characters => self.of_form(error),
             TokenError::AlgorithmNotAllowed
             | TokenError::TypeNotAllowed
             | TokenError::KeyUnknown
@@ -49,7 +53,8 @@ impl Case<'_> {
             | TokenError::AudienceMissing
             | TokenError::AudienceMalformed
             | TokenError::AudienceMismatch
-            | TokenError::ProofMissing => match self.issuer() {
+            | TokenError::ProofMissing
+            | TokenError::Inactive => match self.issuer() {
                 Some(issuer) => self.of_rules(error, issuer),
                 // A type that no issuer may allow is refused before the issuer is known.
                 None => self.of_form(error),
@@ -66,6 +71,15 @@ impl Case<'_> {
             _ => "the issuer's keys are fetched, and they are not here or too old".to_owned(),
         };
         Advice::new(self.cites.issuer_any(issuer.name.as_str(), &KEY_SOURCES), hint)
+    }
+
+    /// A token that says nothing itself.
+    pub(super) fn of_no_answer(&self) -> Advice {
+        let Some(issuer) = self.issuer() else {
+            return Advice::default();
+        };
+        let hint = "the issuer would be asked about the token; nothing is known of it here";
+        Advice::new(self.cites.issuer(issuer.name.as_str(), "introspection"), hint)
     }
 
     pub(super) fn of_overload(&self, overdrawn: Overdrawn) -> Advice {

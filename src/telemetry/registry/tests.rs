@@ -158,6 +158,9 @@ fn touched() -> Result<Telemetry, TelemetryError> {
         limit_keys_forgotten,
         limit_uncounted,
         counts_kept,
+        introspections,
+        introspection_duration,
+        introspection_answers,
         jwks_refreshes,
         jwks_age,
         jwks_keys,
@@ -205,6 +208,11 @@ fn touched() -> Result<Telemetry, TelemetryError> {
     limit_decisions.child(&["orders", "gold", "rate", "denied"]).inc();
     limit_keys_forgotten.inc();
     limit_uncounted.inc();
+    introspections.child(&["acme", "active"]).inc();
+    introspection_duration
+        .child(&["acme"])
+        .observe(Duration::from_millis(4));
+    introspection_answers.child(&["acme", "active"]).set(1);
     jwks_refreshes.child(&["acme", "ok"]).inc();
     jwks_age.child(&["acme"]).set(300);
     jwks_keys.child(&["acme"]).set(3);
