@@ -293,8 +293,9 @@ impl Groups {
         };
         for (name, claim) in [("requests_from", requests), ("key_from", key)] {
             if let Some(claim) = claim.as_ref().filter(|_| !has_claims) {
-                let rule =
-                    format!("`{name}` is for plans with `security = \"jwt\"`: other callers have no claims");
+                let rule = format!(
+                    "`{name}` is for plans with `security = \"jwt\"` or \"oauth2\": other callers have no claims"
+                );
                 let mistake = refused(claim, "the claim", rule);
                 say(
                     mistakes,

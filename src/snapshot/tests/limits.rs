@@ -47,8 +47,7 @@ fn time_zones_are_those_that_there_are() {
 fn claims_are_for_plans_whose_callers_have_some() {
     let rate = "rate = { requests = 5, per = \"1s\", key_from = \"tenant\" }";
     let keyless = format!("{API}[[api.plan]]\nname = \"open\"\nsecurity = \"keyless\"\n");
-    let says =
-        "the claim `tenant`: `key_from` is for plans with `security = \"jwt\"`: other callers have no claims";
+    let says = "the claim `tenant`: `key_from` is for plans with `security = \"jwt\"` or \"oauth2\": other callers have no claims";
     check(&format!("{PLAN}{rate}\n"), &[]);
     check(&format!("{keyless}{rate}\n"), &[&format!("8:47: {says}: {rate}")]);
     // Through a tier, said at the tier.
