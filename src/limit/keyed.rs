@@ -126,6 +126,13 @@ impl Keyed {
         place.pin(key).then(|| Pin::new(place, number))
     }
 
+    /// A request that was in flight at the place of this number is no more. Whoever has come by it says so once.
+    pub(super) fn leave(&self, number: usize) {
+        if let Some(place) = self.places.get(number) {
+            place.tally.leave();
+        }
+    }
+
     /// The place of a key, or one for it. Nothing if all that it could have are held.
     pub(super) fn find_or_begin(&self, key: Key, now: UnixTime) -> Option<Pin<'_>> {
         if let Some(pin) = self.find(key) {
