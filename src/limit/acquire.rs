@@ -93,6 +93,7 @@ pub fn acquire(levels: &[Level<'_>], now: UnixTime) -> Result<Usage, Exceeded> {
     let mut worst = too_many(levels);
     for reached in all.iter().flatten() {
         let level = reached.level;
+        level.heed_clock(reached.tally(), now);
         level.measure(reached.tally(), now, &mut |measure| {
             worst = level.worse(worst, &measure)
         });
@@ -294,7 +295,22 @@ impl Level<'_> {
         rate.into_iter().chain(spike)
     }
 
-    /// How each limit stands.
+    /// Where the clock was set back far, time goes on from now on: also for a request that is refused, or all that follow
+    /// would be as well.
+    fn heed_clock(&self, tally: &Tally, now: UnixTime) {
+        for (_, rate, bucket) in self.rates(tally) {
+            rate.heed_clock(bucket, now);
+        }
+        for quota in &self.limits.quotas {
+            if let Span::Rolling(period) = quota.span
+                && let Some(rolling) = tally.rolling(period)
+            {
+                rolling.heed_clock(period, now);
+            }
+        }
+    }
+
+    /// How each limit stands. Nothing is written, so that a question changes nothing, of whatever moment it is.
     fn measure(&self, tally: &Tally, now: UnixTime, told: &mut impl FnMut(Measure)) {
         for (kind, rate, bucket) in self.rates(tally) {
             told(Measure::rate(kind, rate, rate.fits(bucket, now)));

@@ -10,9 +10,13 @@
 //! A place changes hands by a word that names its key and counts who is using it at the moment. While somebody is, and
 //! while requests are in flight that a limit counts, it does not. If all places of a set are held so, a new key is not
 //! counted at all; [`Keyed::uncounted`] tells how often.
+//!
+//! Several threads may begin the same key at once, each in a place of its own. So a place is claimed first, and nobody
+//! counts there; then one of the claims becomes the key's place, and the others are given up.
 
 use std::cell::Cell;
 use std::hash::{BuildHasher as _, RandomState};
+use std::hint;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -24,7 +28,13 @@ pub const PLACES: usize = 65_536;
 /// Places that one key can have.
 const WAYS: usize = 8;
 const PIN_BITS: u32 = 16;
-const PINS_MAX: u64 = (1 << PIN_BITS) - 1;
+/// It is claimed for the key, and nobody's yet.
+const CLAIM: u64 = 1 << (PIN_BITS - 1);
+const PINS_MAX: u64 = CLAIM - 1;
+/// What the owner is while the place is prepared.
+const TAKEN: u64 = 1;
+/// Each failure is another thread's success, and there are few who can have a place in one set.
+const ATTEMPTS: usize = 64;
 
 /// The table.
 #[derive(Debug)]
@@ -33,7 +43,13 @@ pub struct Keyed {
     chance: RandomState,
     forgotten: AtomicU64,
     uncounted: AtomicU64,
+    claims: AtomicU64,
 }
+
+/// The word of a place that a thread claims for a key. It has a number in place of those who use it, so that none is
+/// taken for a later one.
+#[derive(Debug, Clone, Copy)]
+struct Claim(u64);
 
 /// Who it is, as a number. It is worth nothing in another table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +59,8 @@ pub struct Key(u64);
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Place {
-    /// 48 bits of the key, and how many use the place at the moment. Key 0: nobody's; and if it is in use, it is being
-    /// prepared for somebody.
+    /// 48 bits of the key, and how many use the place at the moment. Key 0: nobody's; and if it is in use ([`TAKEN`]), it
+    /// is being prepared for somebody. Or a [`Claim`].
     owner: AtomicU64,
     /// What it is worth to its owner: until when in seconds, and how much of its limits is used, in parts of 2^16.
     worth: AtomicU64,
@@ -71,6 +87,7 @@ impl Keyed {
             chance,
             forgotten: AtomicU64::new(0),
             uncounted: AtomicU64::new(0),
+            claims: AtomicU64::new(0),
         }
     }
 
@@ -126,6 +143,13 @@ impl Keyed {
         place.pin(key).then(|| Pin::new(place, number))
     }
 
+    /// A request that was in flight at the place of this number is no more. Whoever has come by it says so once.
+    pub(super) fn leave(&self, number: usize) {
+        if let Some(place) = self.places.get(number) {
+            place.tally.leave();
+        }
+    }
+
     /// The place of a key, or one for it. Nothing if all that it could have are held.
     pub(super) fn find_or_begin(&self, key: Key, now: UnixTime) -> Option<Pin<'_>> {
         if let Some(pin) = self.find(key) {
@@ -140,23 +164,36 @@ impl Keyed {
 
     fn begin(&self, key: Key, now: UnixTime) -> Option<Pin<'_>> {
         let (first, set) = self.set(key)?;
-        // Each failure is another thread's success, and there are few who can have a place in this set.
-        for _ in 0..WAYS {
-            let free = set.iter().zip(first..).filter_map(|(place, number)| {
+        for _ in 0..ATTEMPTS {
+            let free = set.iter().enumerate().filter_map(|(way, place)| {
                 let owner = place.owner.load(Ordering::Relaxed);
                 let held = owner & PINS_MAX != 0 || place.tally.in_flight() > 0;
-                (!held).then(|| (place.worth_at(owner, now), owner, place, number))
+                (!held).then(|| (place.worth_at(owner, now), owner, place, way))
             });
-            let (worth, owner, place, number) = free.min_by_key(|(worth, ..)| *worth)?;
+            let Some((worth, owner, place, way)) = free.min_by_key(|(worth, ..)| *worth) else {
+                // Others may be about to begin the same key, here and there.
+                if !help(set, key) {
+                    return None;
+                }
+                match self.find(key) {
+                    Some(pin) => return Some(pin),
+                    None => continue,
+                }
+            };
             let taken = place
                 .owner
-                .compare_exchange(owner, 1, Ordering::Acquire, Ordering::Relaxed);
-            if taken.is_err() {
-                continue;
-            }
+                .compare_exchange(owner, TAKEN, Ordering::Acquire, Ordering::Relaxed);
+            // Whoever was faster may have begun the same key.
+            let found = self.find(key);
             // Somebody may have come and gone meanwhile, and have left a request in flight.
-            if place.tally.in_flight() > 0 {
+            let back = found.is_some() || place.tally.in_flight() > 0;
+            if taken.is_ok() && back {
                 place.owner.store(owner, Ordering::Release);
+            }
+            if found.is_some() {
+                return found;
+            }
+            if taken.is_err() || back {
                 continue;
             }
             if worth > 0 {
@@ -164,8 +201,20 @@ impl Keyed {
             }
             place.tally.clear();
             place.worth.store(0, Ordering::Relaxed);
-            place.owner.store(key.mark() << PIN_BITS | 1, Ordering::Release);
-            return Some(Pin::new(place, number));
+            let claim = Claim::new(key, self.claims.fetch_add(1, Ordering::Relaxed));
+            place.owner.store(claim.0, Ordering::SeqCst);
+            settle(set, way, claim);
+            let given_up = place
+                .owner
+                .compare_exchange(claim.0, 0, Ordering::SeqCst, Ordering::SeqCst);
+            match given_up {
+                Ok(_) => {}
+                Err(TAKEN) => place.owner.store(0, Ordering::Release),
+                Err(_) => return Some(Pin::new(place, first + way)),
+            }
+            if let Some(pin) = self.find(key) {
+                return Some(pin);
+            }
         }
         None
     }
@@ -176,6 +225,67 @@ impl Keyed {
         let set = usize::try_from(key.0.checked_rem(sets)?).ok()?;
         let first = set * WAYS;
         Some((first, self.places.get(first..first + WAYS)?))
+    }
+}
+
+/// Makes one of the places that claim the same key the key's: the first of them, unless there is one already. Whoever
+/// comes by may do it for another, so nobody waits for a thread that stops in the middle. A claim is there before its
+/// thread looks at the other places, so of two that do not see each other's, neither is late.
+fn settle(set: &[Place], way: usize, claim: Claim) {
+    for (other, place) in set.iter().enumerate().filter(|(other, _)| *other != way) {
+        let mut owner = place.owner.load(Ordering::SeqCst);
+        while owner >> PIN_BITS == claim.mark() {
+            if owner & CLAIM == 0 {
+                return;
+            }
+            if other < way {
+                return settle(set, other, Claim(owner));
+            }
+            // It is held by its thread, which finds that it has lost it.
+            let lost = place
+                .owner
+                .compare_exchange(owner, TAKEN, Ordering::SeqCst, Ordering::SeqCst);
+            match lost {
+                Ok(_) => break,
+                Err(seen) => owner = seen,
+            }
+        }
+    }
+    if let Some(place) = set.get(way) {
+        let settled = claim.mark() << PIN_BITS | 1;
+        // If it fails, another has done it, or the claim was given up.
+        let _ = place
+            .owner
+            .compare_exchange(claim.0, settled, Ordering::SeqCst, Ordering::SeqCst);
+    }
+}
+
+/// Settles a claim of this key that is there; whether somebody was about to begin one.
+fn help(set: &[Place], key: Key) -> bool {
+    let mut about = false;
+    for (way, place) in set.iter().enumerate() {
+        let owner = place.owner.load(Ordering::SeqCst);
+        about |= owner == TAKEN;
+        if owner & CLAIM != 0 && owner >> PIN_BITS == key.mark() {
+            settle(set, way, Claim(owner));
+            return true;
+        }
+    }
+    if about {
+        hint::spin_loop();
+    }
+    about
+}
+
+// === impl Claim ===
+
+impl Claim {
+    fn new(key: Key, number: u64) -> Self {
+        Self(key.mark() << PIN_BITS | CLAIM | (number % PINS_MAX + 1))
+    }
+
+    const fn mark(self) -> u64 {
+        self.0 >> PIN_BITS
     }
 }
 
@@ -198,7 +308,7 @@ impl Place {
             .owner
             .fetch_update(Ordering::Acquire, Ordering::Relaxed, |owner| {
                 let room = owner & PINS_MAX < PINS_MAX;
-                (room && owner >> PIN_BITS == key.mark()).then(|| owner + 1)
+                (room && owner & CLAIM == 0 && owner >> PIN_BITS == key.mark()).then(|| owner + 1)
             });
         pinned.is_ok()
     }

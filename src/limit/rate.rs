@@ -113,8 +113,14 @@ impl Rate {
     /// # Errors
     /// How long until it fits, and until the bucket is empty.
     pub(super) fn fits(self, bucket: &AtomicU64, now: UnixTime) -> Result<Filled, Wait> {
-        let seen = self.heed_clock(bucket, bucket.load(Ordering::Relaxed), now);
+        let seen = self.clamped(bucket.load(Ordering::Relaxed), now);
         self.filled(seen, self.units(seen, now))
+    }
+
+    /// A bucket that is fuller than it can be: the clock was set back, or there was more at once before. Then it is full,
+    /// and runs empty from now on. It is for whoever takes: who only asks leaves the bucket as it is.
+    pub(super) fn heed_clock(self, bucket: &AtomicU64, now: UnixTime) {
+        self.healed(bucket, bucket.load(Ordering::Relaxed), now);
     }
 
     /// Takes one request, and says how the bucket is then.
@@ -124,7 +130,7 @@ impl Rate {
     pub(super) fn take(self, bucket: &AtomicU64, now: UnixTime) -> Result<Filled, Wait> {
         let mut seen = bucket.load(Ordering::Relaxed);
         loop {
-            seen = self.heed_clock(bucket, seen, now);
+            seen = self.healed(bucket, seen, now);
             let after = self.after(seen, now)?;
             match bucket.compare_exchange_weak(seen, after.until, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return Ok(after),
@@ -191,8 +197,22 @@ impl Rate {
         Duration::from_nanos(units.saturating_mul(NANOS).div_ceil(self.requests.max(1)))
     }
 
-    /// A bucket that is fuller than it can be: the clock was set back, or there was more at once before. Then it is full.
-    fn heed_clock(self, bucket: &AtomicU64, mut seen: u64, now: UnixTime) -> u64 {
+    /// What the bucket says, once [`Self::heed_clock`] is done.
+    fn healed(self, bucket: &AtomicU64, mut seen: u64, now: UnixTime) -> u64 {
+        loop {
+            let full = self.clamped(seen, now);
+            if full == seen {
+                return seen;
+            }
+            match bucket.compare_exchange_weak(seen, full, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return full,
+                Err(other) => seen = other,
+            }
+        }
+    }
+
+    /// What a bucket says, or that it is full if it cannot be as full as that.
+    fn clamped(self, seen: u64, now: UnixTime) -> u64 {
         let step = u64::try_from(CLOCK_STEP.as_nanos()).unwrap_or(u64::MAX);
         let hour = MILLIS_MAX * NANOS;
         // Hardly ever: no bucket takes longer than an hour, so most need no division to be told.
@@ -202,13 +222,11 @@ impl Rate {
         }
         let full = self.capacity().saturating_mul(NANOS) / self.requests.max(1);
         let full = now.nanos().saturating_add(full.min(hour));
-        while seen > full.saturating_add(step) {
-            match bucket.compare_exchange_weak(seen, full, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => return full,
-                Err(other) => seen = other,
-            }
+        if seen > full.saturating_add(step) {
+            full
+        } else {
+            seen
         }
-        seen
     }
 }
 

@@ -60,6 +60,18 @@ struct Mark {
     count: u64,
 }
 
+/// How it is seen at a moment whose slot nobody may have begun.
+#[derive(Debug, Clone, Copy)]
+struct View {
+    head: Mark,
+    /// The last slot that was begun; the marks of later ones say what the head does.
+    begun: u64,
+    /// The slot of the moment.
+    slot: u64,
+    /// So many slots are added to the clock's.
+    ahead: u64,
+}
+
 // === impl Rolling ===
 
 impl Default for Rolling {
@@ -74,21 +86,21 @@ impl Default for Rolling {
 }
 
 impl Rolling {
-    /// How it stands.
+    /// How it stands. Nothing is written: whoever asks may ask of any moment.
     pub(super) fn room(&self, period: Period, now: UnixTime, requests: u64) -> Room {
-        loop {
-            let slot = self.slot(period, now);
-            let head = self.begin(slot);
-            if let Some(used) = self.used(head, slot) {
-                let remaining = self.remaining(head, used, requests);
-                return Room {
-                    remaining,
-                    reset: self.until(period, now, head, slot, 0),
-                    wait: (remaining == 0)
-                        .then(|| self.until(period, now, head, slot, requests.saturating_sub(1))),
-                };
-            }
+        let (view, used) = self.seen(period, now);
+        let remaining = self.remaining(view.head, used, requests);
+        Room {
+            remaining,
+            reset: self.until(period, now, view, 0),
+            wait: (remaining == 0).then(|| self.until(period, now, view, requests.saturating_sub(1))),
         }
+    }
+
+    /// Where the clock was set back by more than the period, the slots go on from where they were from now on. It is for
+    /// whoever takes.
+    pub(super) fn heed_clock(&self, period: Period, now: UnixTime) {
+        self.slot(period, now);
     }
 
     /// Admits one request, or one beyond the quota if `always`.
@@ -129,11 +141,17 @@ impl Rolling {
                     None => continue,
                 },
             };
+            let view = View {
+                head,
+                begun: head.slot,
+                slot,
+                ahead: self.ahead.load(Ordering::SeqCst),
+            };
             return Ok(Room {
                 remaining: self.remaining(head, after, requests),
-                reset: self.begins_in(period, now, head.slot + SLOTS + 1),
+                reset: view.begins_in(period, now, head.slot + SLOTS + 1),
                 wait: (over && after > used)
-                    .then(|| self.until(period, now, head, slot, requests.saturating_sub(1))),
+                    .then(|| self.until(period, now, view, requests.saturating_sub(1))),
             });
         }
     }
@@ -153,7 +171,7 @@ impl Rolling {
         let mut before = None;
         let looked_at = head.slot.saturating_sub(SLOTS)..=head.slot;
         let marks = looked_at.filter_map(move |slot| {
-            let mark = self.mark(slot)?;
+            let mark = self.mark(slot).filter(|mark| mark.slot == slot)?;
             let new = before != Some(mark.count);
             before = Some(mark.count);
             new.then(|| mark.word())
@@ -182,19 +200,32 @@ impl Rolling {
 
     /// The slot of this moment, or the head's if the clock was set back far.
     fn slot(&self, period: Period, now: UnixTime) -> u64 {
-        let clock = u64::try_from(now.millis()).unwrap_or(0) / period.slot_millis();
         let ahead = self.ahead.load(Ordering::SeqCst);
-        let slot = clock.saturating_add(ahead);
-        let head = Mark::of(self.head.load(Ordering::SeqCst)).slot;
-        match head.checked_sub(slot) {
-            Some(behind) if behind > SLOTS => {
-                // Whoever is first says by how much.
-                let _ =
-                    self.ahead
-                        .compare_exchange(ahead, ahead + behind, Ordering::SeqCst, Ordering::SeqCst);
-                head
+        let head = Mark::of(self.head.load(Ordering::SeqCst));
+        let view = View::new(period, now, head, ahead);
+        if view.ahead != ahead {
+            // Whoever is first says by how much.
+            let _ = self
+                .ahead
+                .compare_exchange(ahead, view.ahead, Ordering::SeqCst, Ordering::SeqCst);
+        }
+        view.slot
+    }
+
+    /// How it would be once the slot of this moment had begun, and what would be used then.
+    fn seen(&self, period: Period, now: UnixTime) -> (View, u64) {
+        let ahead = self.ahead.load(Ordering::SeqCst);
+        let head = Mark::of(self.head.load(Ordering::SeqCst));
+        let mut view = View::new(period, now, head, ahead);
+        loop {
+            let first = view.slot.saturating_sub(SLOTS);
+            match self.mark_seen(view, first) {
+                // Written over by somebody whose clock is far ahead: that is the time.
+                Some(mark) if mark.slot > first => view.go_on(mark.slot),
+                Some(mark) => return (view, view.head.since(mark)),
+                // There is always one.
+                None => return (view, Mark::COUNT_MAX),
             }
-            _ => slot.min(Mark::SLOT_MAX),
         }
     }
 
@@ -246,7 +277,7 @@ impl Rolling {
     /// ahead. Then that is the time, and it is begun.
     fn used(&self, head: Mark, slot: u64) -> Option<u64> {
         let first = slot.saturating_sub(SLOTS);
-        let mark = Mark::of(self.place(first)?.load(Ordering::SeqCst));
+        let mark = self.mark(first)?;
         if mark.slot <= first {
             return Some(head.since(mark));
         }
@@ -255,27 +286,32 @@ impl Rolling {
     }
 
     /// How long until no more than `most` of what was used by the head are looked at.
-    fn until(&self, period: Period, now: UnixTime, head: Mark, slot: u64, most: u64) -> Duration {
+    fn until(&self, period: Period, now: UnixTime, view: View, most: u64) -> Duration {
+        let View { head, slot, .. } = view;
+        let mark = |slot| self.mark_seen(view, slot).filter(|mark| mark.slot == slot);
         let latest = head.slot + SLOTS + 1;
-        if self.mark(head.slot).is_some_and(|mark| head.since(mark) > most) {
-            return self.begins_in(period, now, latest);
+        if mark(head.slot).is_some_and(|mark| head.since(mark) > most) {
+            return view.begins_in(period, now, latest);
         }
         let looked_at = slot.saturating_sub(SLOTS)..=head.slot;
-        let few = |first: u64| self.mark(first).is_some_and(|mark| head.since(mark) <= most);
+        let few = |first: u64| mark(first).is_some_and(|mark| head.since(mark) <= most);
         let begins = looked_at.zip(slot..).find(|(first, _)| few(*first));
         let begins = begins.map_or(latest, |(_, slot)| slot);
-        self.begins_in(period, now, begins)
+        view.begins_in(period, now, begins)
     }
 
-    fn begins_in(&self, period: Period, now: UnixTime, slot: u64) -> Duration {
-        let slot = slot.saturating_sub(self.ahead.load(Ordering::SeqCst));
-        let begins = i64::try_from(slot.saturating_mul(period.slot_millis())).unwrap_or(i64::MAX);
-        UnixTime::from_millis(begins).since(now)
+    /// The mark in the place of this slot, as it would be once the view's slot had begun.
+    fn mark_seen(&self, view: View, slot: u64) -> Option<Mark> {
+        match slot > view.begun {
+            true => Some(Mark { slot, ..view.head }),
+            false => self.mark(slot),
+        }
     }
 
+    /// The mark in the place of this slot; it may be another's.
     fn mark(&self, slot: u64) -> Option<Mark> {
-        let mark = Mark::of(self.place(slot)?.load(Ordering::SeqCst));
-        (mark.slot == slot).then_some(mark)
+        self.place(slot)
+            .map(|place| Mark::of(place.load(Ordering::SeqCst)))
     }
 
     fn place(&self, slot: u64) -> Option<&AtomicU64> {
@@ -319,6 +355,42 @@ impl Rolling {
                 let next = Mark { slot, count }.counted();
                 (spare.slot <= slot).then(|| next.word())
             });
+    }
+}
+
+// === impl View ===
+
+impl View {
+    /// The slot of this moment, or the head's if the clock was set back far.
+    fn new(period: Period, now: UnixTime, head: Mark, ahead: u64) -> Self {
+        let clock = u64::try_from(now.millis()).unwrap_or(0) / period.slot_millis();
+        let slot = clock.saturating_add(ahead).min(Mark::SLOT_MAX);
+        let mut view = Self {
+            head: Mark {
+                slot: head.slot.max(slot),
+                ..head
+            },
+            begun: head.slot,
+            slot,
+            ahead,
+        };
+        if head.slot.saturating_sub(slot) > SLOTS {
+            view.go_on(head.slot);
+        }
+        view
+    }
+
+    /// It is this slot, which is later than the clock says.
+    fn go_on(&mut self, slot: u64) {
+        self.ahead = self.ahead.saturating_add(slot.saturating_sub(self.slot));
+        self.slot = slot;
+        self.head.slot = self.head.slot.max(slot);
+    }
+
+    fn begins_in(self, period: Period, now: UnixTime, slot: u64) -> Duration {
+        let slot = slot.saturating_sub(self.ahead);
+        let begins = i64::try_from(slot.saturating_mul(period.slot_millis())).unwrap_or(i64::MAX);
+        UnixTime::from_millis(begins).since(now)
     }
 }
 

@@ -184,7 +184,7 @@ impl Usage {
     pub fn release(&mut self) {
         for held in self.held.iter_mut().flatten().chain(&mut self.more) {
             if std::mem::take(&mut held.in_flight) {
-                held.owner.with(Tally::leave);
+                held.owner.leave();
             }
         }
     }
@@ -249,6 +249,15 @@ impl Marks {
 // === impl Owner ===
 
 impl Owner {
+    /// Ends a request's place among those in flight. Until then the place of the table is not given to another, so it
+    /// need not be held for that; it could not be, while somebody looks whether it is free.
+    fn leave(&self) {
+        match self {
+            Self::Own(tally) => tally.leave(),
+            Self::Place(table, number, _) => table.leave(*number),
+        }
+    }
+
     /// Does something with the tally, if it is still there: a place of the table may have gone to another.
     fn with(&self, act: impl FnOnce(&Tally)) {
         match self {

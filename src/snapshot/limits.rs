@@ -13,8 +13,8 @@ use crate::api::{Limited, Part, Security};
 use crate::config::{self, Located, Mistake, Mistakes, Place};
 use crate::id::PlanId;
 use crate::limit::{
-    Alignment, Bandwidth, Counters, LEVELS_MAX, Limits, OnExceed, Period, Quota, Rate, SpikeArrest, Subject,
-    Terms, Zone,
+    Alignment, Bandwidth, Counters, LEVELS_MAX, Limits, LimitsError, OnExceed, Period, Quota, Rate,
+    SpikeArrest, Subject, Terms, Zone,
 };
 
 /// Each part is one more count on every request.
@@ -202,7 +202,9 @@ fn parts(written: &config::Limits, of: Of, kept: &mut KeptClaims, mistakes: &mut
             group.terms.rate = rate;
         });
     }
-    for Located { value, place } in quotas {
+    let same =
+        |one: &config::Period, other: &config::Period| (one.per, one.rolling) == (other.per, other.rolling);
+    for (number, Located { value, place }) in quotas.iter().enumerate() {
         let config::Quota {
             requests,
             period,
@@ -218,7 +220,16 @@ fn parts(written: &config::Limits, of: Of, kept: &mut KeptClaims, mistakes: &mut
             false => Alignment::Calendar(zone(timezone.as_ref(), mistakes)),
         };
         let quota = Quota::new(requests.get(), period_of(*per), alignment);
-        let quota = judged(quota, "quota", place, mistakes);
+        let mut quota = judged(quota, "quota", place, mistakes);
+        // Whatever claims they ask: a token that has none of them is counted by what stands for the caller, and so are all
+        // quotas. Two of the same period would count every request twice.
+        let mut before = quotas.iter().take(number);
+        if let Some(first) = before.find(|other| same(&other.value.period, period)) {
+            let message = format!("`quota` {}", LimitsError::Twice);
+            let help = format!("the first is at {}", first.place);
+            say(mistakes, Mistake::new(place.clone(), message).help(help));
+            quota = None;
+        }
         let asked = groups.asked(from, tier.as_ref(), kept, mistakes);
         groups.add(asked, place, |group| {
             group.scope = scope(from);

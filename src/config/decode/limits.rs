@@ -2,7 +2,8 @@
 //! applications and in tiers.
 //!
 //! Each level has shapes of its own, because a mistake is told with the place in the language where it was made; the
-//! decoder is one. Bounds are those of what counts: a window's word has 40 bits, and a rate is spaced in nanoseconds.
+//! decoder is one. Bounds are those of what counts: a window's word has 46 bits, and a rate is spaced in nanoseconds. What
+//! holds fewer, as the word of an hour does, says so when the limit is compiled.
 
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -18,8 +19,10 @@ use crate::config::value::Value;
 
 /// More of a rate than any gateway serves.
 const RATE_REQUESTS_MAX: u64 = 1_000_000;
-/// What fits into the 40 bits of a window's count, as a round number.
+/// More requests than any gateway serves in a month.
 const QUOTA_MAX: u64 = 1_000_000_000_000;
+/// 64 TiB, which is what fits into the 46 bits of a window's count.
+const BANDWIDTH_MAX: u64 = (1 << 46) - 1;
 /// Requests in flight: more than a process has connections.
 const CONCURRENCY_MAX: u32 = 1_000_000;
 /// Each quota is asked on every request.
@@ -214,7 +217,7 @@ fn quota(value: Value<'_>, shapes: &'static Shapes) -> Option<Quota> {
 
 fn bandwidth(value: Value<'_>, shapes: &'static Shapes) -> Option<Bandwidth> {
     let table = value.table(&shapes.bandwidth)?;
-    let bytes = table.required("bytes", |value| count(value, QUOTA_MAX));
+    let bytes = table.required("bytes", |value| count(value, BANDWIDTH_MAX));
     let per = table.required("per", per);
     let timezone = table.optional("timezone", Value::text);
     Some(Bandwidth {

@@ -78,6 +78,10 @@ fn every_level_has_the_same_limits() {
                 "15: unknown key `requests` in `bandwidth` of @ (known are `bytes`, `per`, `timezone`)",
             ),
             (
+                "bandwidth = { bytes = 70_368_744_177_664, per = \"month\" }",
+                "23: `bytes` must be between 1 and 70368744177663, not 70368744177664",
+            ),
+            (
                 "spike_arrest = { requests = 5, per = \"50ms\" }",
                 "38: `per` must be between 100ms and 1m, not 50ms",
             ),

@@ -477,6 +477,89 @@ fn threads_that_lose_a_race_give_back_what_they_took() {
 }
 
 #[test]
+fn who_asks_of_any_moment_changes_nothing() {
+    let hour = SECOND * 3600;
+    let party = || {
+        let terms = Terms {
+            rate: rate(3, SECOND * 60),
+            spike_arrest: Some(SpikeArrest::new(60, SECOND * 60, 4).unwrap()),
+            quotas: vec![
+                daily(5),
+                Quota::new(100, Period::Hour, Alignment::Calendar(Zone::utc())).unwrap(),
+                Quota::new(4, Period::Hour, Alignment::Rolling).unwrap(),
+                Quota::new(100, Period::Day, Alignment::Rolling).unwrap(),
+            ],
+            bandwidth: Some(Bandwidth::new(100, Period::Day, Zone::utc()).unwrap()),
+            concurrency: NonZeroU32::new(9),
+            ..Terms::default()
+        };
+        Party::new(LevelName::Plan, terms)
+    };
+    // Every word that there is.
+    let words = |tally: &Tally| {
+        let load = |word: &AtomicU64| word.load(Ordering::SeqCst);
+        let kept: Vec<_> = tally.kept().collect();
+        let rolling = Period::ALL.map(|period| format!("{:?}", tally.rolling(period)));
+        let changed = tally.has_changed();
+        (
+            load(&tally.rate),
+            load(&tally.spike_arrest),
+            kept,
+            rolling,
+            changed,
+        )
+    };
+    let moments = [
+        NOW.minus(hour * 2),
+        NOW.plus(hour * 2),
+        NOW.plus(DAY * 36_500),
+        NOW.minus(DAY * 36_500),
+        NOW,
+    ];
+    let (asked, other) = (party(), party());
+    for turn in 0..12_u32 {
+        let now = NOW.plus(SECOND * 600 * turn);
+        let before = words(&asked.tally);
+        for moment in moments {
+            assert_eq!(asked.left(moment).len(), 8);
+            assert_eq!(words(&asked.tally), before, "turn {turn}, asked of {moment:?}");
+        }
+        let take = |party: &Party| {
+            let took = party.acquire(now).map(|usage| {
+                usage.bytes(1, now);
+                usage.tightest()
+            });
+            (took, party.left(now), words(&party.tally))
+        };
+        assert_eq!(take(&asked), take(&other), "turn {turn}");
+    }
+}
+
+#[test]
+fn a_clock_that_was_set_back_stops_nobody_for_ever() {
+    // Two hours: more than the rate's bucket and the rolling quota's period.
+    let limited = |rate, quotas| {
+        let terms = Terms {
+            rate,
+            quotas,
+            ..Terms::default()
+        };
+        Party::new(LevelName::Plan, terms)
+    };
+    let rolling = Quota::new(2, Period::Hour, Alignment::Rolling).unwrap();
+    for party in [
+        limited(rate(2, SECOND * 60), vec![]),
+        limited(None, vec![rolling]),
+    ] {
+        assert!(party.acquire(NOW).is_ok() && party.acquire(NOW).is_ok());
+        let back = NOW.minus(SECOND * 7200);
+        // Refused, and from then on time goes on.
+        assert!(party.acquire(back).is_err());
+        assert!(party.acquire(back.plus(SECOND * 3700)).is_ok());
+    }
+}
+
+#[test]
 fn more_levels_than_there_can_be_are_refused() {
     let plan = Party::new(LevelName::Plan, Terms::default());
     assert!(acquire(&[plan.level(); LEVELS_MAX], NOW).is_ok());

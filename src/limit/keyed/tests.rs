@@ -2,7 +2,7 @@
 //! when there is no place for all.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
@@ -208,6 +208,51 @@ fn threads_that_fight_for_places_never_charge_one_for_another() {
         for place in &table.places {
             assert_eq!(place.tally.in_flight(), 0);
             assert_eq!(place.owner.load(Ordering::Relaxed) & PINS_MAX, 0);
+        }
+    }
+}
+
+#[test]
+fn a_key_that_many_begin_at_once_has_one_place() {
+    const THREADS: u64 = 8;
+    const RUNS: u64 = 2000;
+    let one_in_flight = limits(Terms {
+        concurrency: NonZeroU32::new(1),
+        ..Terms::default()
+    });
+    let one_at_once = limits(Terms {
+        rate: Some(Rate::new(1, SECOND * 60, 1).unwrap()),
+        ..Terms::default()
+    });
+    for limits in [one_in_flight, one_at_once] {
+        let table = Arc::new(Keyed::new(1, RandomState::new()));
+        let together = Barrier::new(usize::try_from(THREADS).unwrap());
+        let admitted: Vec<_> = (0..RUNS).map(|_| AtomicU64::new(0)).collect();
+        thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let (table, limits, together, admitted) = (&table, &limits, &together, &admitted);
+                scope.spawn(move || {
+                    let mut chance = Chance::new(thread);
+                    for (run, admitted) in (0..).zip(admitted) {
+                        let key = table.value("plan", &run.to_string());
+                        // What was used before is over.
+                        let now = NOW.plus(SECOND * 3600 * run);
+                        together.wait();
+                        chance.pause();
+                        let usage = try_acquire(table, limits, key, now);
+                        admitted.fetch_add(u64::from(usage.is_some()), Ordering::Relaxed);
+                        together.wait();
+                    }
+                });
+            }
+        });
+        for (run, admitted) in admitted.iter().enumerate() {
+            assert_eq!(admitted.load(Ordering::Relaxed), 1, "run {run}");
+        }
+        assert_eq!(table.uncounted(), 0);
+        for place in &table.places {
+            assert_eq!(place.tally.in_flight(), 0);
+            assert_eq!(place.owner.load(Ordering::Relaxed) & (PINS_MAX | CLAIM), 0);
         }
     }
 }

@@ -96,10 +96,28 @@ fn limits_that_contradict_or_say_nothing() {
         ),
         (
             "quota = [{ requests = 1, per = \"day\" }, { requests = 2, per = \"day\" }]",
-            "9:10: `quota` is there twice: quotas of one level differ in their period, or one of them is rolling",
+            "9:41: `quota` is there twice: quotas of one level differ in their period, or one of them is rolling \
+             (the first is at t.toml:9:10)",
+        ),
+        // A token without the claim would count in both.
+        (
+            "quota = [{ requests = 1, per = \"day\", key_from = \"tenant\" }, { requests = 2, per = \"day\" }]",
+            "9:62: `quota` is there twice: quotas of one level differ in their period, or one of them is rolling \
+             (the first is at t.toml:9:10)",
+        ),
+        (
+            "quota = [{ requests = 1, per = \"day\", requests_from = \"a\" }, { requests = 1, per = \"day\", timezone = \"CET\", requests_from = \"b\" }]",
+            "9:62: `quota` is there twice: quotas of one level differ in their period, or one of them is rolling \
+             (the first is at t.toml:9:10)",
         ),
     ] {
         check(&format!("{PLAN}{text}\n"), &[&format!("{expected}: {text}")]);
+    }
+    for text in [
+        "quota = [{ requests = 1, per = \"day\", key_from = \"tenant\" }, { requests = 2, per = \"month\" }]",
+        "quota = [{ requests = 1, per = \"day\", key_from = \"tenant\" }, { requests = 2, per = \"day\", rolling = true }]",
+    ] {
+        check(&format!("{PLAN}{text}\n"), &[]);
     }
 }
 
