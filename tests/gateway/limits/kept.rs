@@ -91,7 +91,7 @@ fn reloads_under_load_admit_exactly_the_quota() {
                 })
             })
             .collect();
-        for round in 0..20 {
+        for round in 0..100 {
             let before = generation();
             scene.gateway.write_config(&crate::limits::config(
                 &scene.upstream,
