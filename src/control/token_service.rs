@@ -1,7 +1,7 @@
 //! The token service: the gateway as an issuer, on a listener and a thread of its own.
 //!
 //! It decides nothing: who may have which token is `issuing`'s. What stands here is HTTP - each endpoint is one line of
-//! [`ENDPOINTS`] - and who it is that asks. A password takes a fiftieth of a second of a core, so whatever looks at one
+//! `ENDPOINTS` - and who it is that asks. A password takes a fiftieth of a second of a core, so whatever looks at one
 //! runs on a few threads of its own, for a bounded number of requests at a time; who comes when all are taken is told to
 //! come again. Nothing here slows a request that is decided.
 
